@@ -1,0 +1,1 @@
+"""What the product knows: pure, synchronous, standard library only."""

@@ -1,0 +1,108 @@
+"""The records that storage keeps: table and key of each, and the authenticator that no writer of storage can make."""
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from secretsd.domain.errors import Internal
+from secretsd.domain.keys import CMK, WrappedKey
+from secretsd.domain.policy import Policy
+from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.rotation import Rotation
+from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
+
+Record = Account | User | Token | Binding | Policy | CMK | WrappedKey | Secret | SecretVersion | SealedValue | Rotation
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """Where records of a type live. `key` names the fields that identify one.
+
+    `authenticated` is False where the record proves itself: a sealed value binds its own identity (SECURITY 3).
+    """
+
+    table: str
+    key: tuple[str, ...]
+    authenticated: bool = True
+
+
+RECORDS: dict[type, RecordKind] = {
+    Account: RecordKind("accounts", ("id",)),
+    User: RecordKind("users", ("account", "name")),
+    Token: RecordKind("tokens", ("digest",)),
+    Binding: RecordKind("bindings", ("proof",)),
+    Policy: RecordKind("policies", ("account", "name")),
+    CMK: RecordKind("keys", ("account", "id")),
+    WrappedKey: RecordKind("key_versions", ("account", "key_id", "version")),
+    Secret: RecordKind("secrets", ("account", "name")),
+    SecretVersion: RecordKind("secret_versions", ("account", "secret_id", "id")),
+    SealedValue: RecordKind("secret_values", ("account", "secret_id", "version_id"), authenticated=False),
+    Rotation: RecordKind("rotations", ("account", "secret_id")),
+}
+
+
+def key_of(record: Record) -> tuple[str, ...]:
+    """What identifies the record within its table, as text; change events and the change feed name it so."""
+    return tuple(str(getattr(record, name)) for name in RECORDS[type(record)].key)
+
+
+class TamperedRecord(Internal):
+    """cannot trust the record: its authenticator does not match"""
+
+
+class RecordAuthenticator:
+    """HMAC-SHA-256 over table and every field of a record, revision included, under a key that storage never holds."""
+
+    __slots__ = ("_base",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("cannot authenticate records: the key is not 32 bytes")
+        self._base = hmac.new(key, b"secretsd record v1\0", hashlib.sha256)
+
+    def mac(self, record: Record) -> bytes:
+        """The record's authenticator: 32 bytes, empty for records that prove themselves."""
+        kind = RECORDS[type(record)]
+        if not kind.authenticated:
+            return b""
+        code = self._base.copy()
+        code.update(_canonical(kind.table))
+        for part in fields(record):
+            code.update(_canonical(getattr(record, part.name)))
+        return code.digest()
+
+    def verify(self, record: Record, mac: bytes) -> None:
+        """Raise TamperedRecord unless the authenticator is the record's own."""
+        if not hmac.compare_digest(self.mac(record), mac):
+            kind = RECORDS[type(record)]
+            raise TamperedRecord(f"cannot trust a record of {kind.table}: its authenticator does not match")
+
+
+def _canonical(value: Any) -> bytes:
+    """A value's bytes, each with its type and length, so that no two different records have the same ones."""
+    match value:
+        case None:
+            return b"n"
+        case bool():
+            return b"t" if value else b"f"
+        case Enum():
+            return _canonical(value.value)
+        case int():
+            return b"i" + struct.pack(">q", value)
+        case str():
+            text = value.encode()
+            return b"s" + struct.pack(">I", len(text)) + text
+        case bytes():
+            return b"b" + struct.pack(">I", len(value)) + value
+        case tuple() | list():
+            return b"l" + struct.pack(">I", len(value)) + b"".join(map(_canonical, value))
+        case Mapping():
+            pairs = sorted(value.items())
+            return b"m" + struct.pack(">I", len(pairs)) + b"".join(_canonical(part) for pair in pairs for part in pair)
+    if is_dataclass(value):
+        return b"d" + b"".join(_canonical(getattr(value, part.name)) for part in fields(value))
+    raise TypeError(f"cannot authenticate a {type(value).__name__}")

@@ -1,0 +1,251 @@
+"""Storage: what holds records. Single reads need no transaction; every write is one recorded unit of work.
+
+What must hold between these parts: a unit of work commits wholly and durably with its audit event, or not at all; a
+record that enters a cache has had its authenticator verified; a change reaches the subscribers of every node.
+"""
+
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from secretsd.domain.audit import AuditRecord
+from secretsd.domain.errors import Conflict
+from secretsd.domain.keys import CMK, WrappedKey
+from secretsd.domain.policy import Policy
+from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.records import Record
+from secretsd.domain.rotation import Rotation
+from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
+
+
+class StaleRecord(Conflict):
+    """cannot commit: a record was changed since it was read"""
+
+
+class LeaseLost(Conflict):
+    """cannot commit: the lease went to another node meanwhile"""
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """A new record, its revision 0 and `mac` over it. AlreadyExists when its key, or a unique column, is taken."""
+
+    record: Record
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Compare and set: `after` has `before`'s revision plus one. StaleRecord when `before` is not what is stored."""
+
+    before: Record
+    after: Record
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Takes the record away. StaleRecord when its revision is not what is stored, or it is gone."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVersions:
+    """Takes away every version and value of a secret, however many there are."""
+
+    account: str
+    secret_id: str
+
+
+Change = Add | Replace | Delete | DeleteVersions
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The lease under which a unit is made: it commits only while the lease still has this owner and epoch."""
+
+    lease: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """Changes and their audit event, committed together. Replayed by the adapter's writer, so it is data only."""
+
+    changes: tuple[Change, ...]
+    event: AuditRecord
+    fence: Fence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A right that one node holds at a time. `epoch` grows with every owner and is never reused."""
+
+    name: str
+    owner: str
+    epoch: int
+
+
+RecordName = tuple[str, tuple[str, ...]]
+"""Table and key of a record, as the change feed names it (`domain/records.py`)."""
+
+
+class AccountReader(Protocol):
+    """Accounts and who is in them. `get*` raises NotFound; TamperedRecord when an authenticator does not match."""
+
+    async def get(self, account: str) -> Account: ...
+    async def user(self, account: str, name: str) -> User: ...
+    async def users(self, account: str, after: str, limit: int) -> Sequence[User]:
+        """Users whose names come after `after`, in order of name."""
+        ...
+
+    async def token(self, digest: str) -> Token: ...
+    async def tokens(self, account: str, user: str) -> Sequence[Token]: ...
+    async def binding(self, proof: str) -> Binding: ...
+    async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]: ...
+    async def policy(self, account: str, name: str) -> Policy: ...
+    async def policies(self, account: str, after: str, limit: int) -> Sequence[Policy]: ...
+
+
+class KeyReader(Protocol):
+    """CMKs and their wrapped versions. NotFound, TamperedRecord as above."""
+
+    async def get(self, account: str, key_id: str) -> CMK: ...
+    async def version(self, account: str, key_id: str, version: int) -> WrappedKey: ...
+    async def page(self, account: str, after: str, limit: int) -> Sequence[CMK]:
+        """Keys whose ids come after `after`, in order of id."""
+        ...
+
+
+class SecretReader(Protocol):
+    """Secrets, their versions and sealed values. NotFound, TamperedRecord as above."""
+
+    async def get(self, account: str, name: str) -> Secret: ...
+    async def version(self, account: str, secret_id: str, version_id: str) -> SecretVersion: ...
+    async def value(self, account: str, secret_id: str, version_id: str) -> SealedValue: ...
+    async def page(
+        self, account: str, prefix: str, tags: Mapping[str, str], after: str, limit: int, include_deleted: bool
+    ) -> Sequence[Secret]:
+        """Secrets by name: those after `after` that start with `prefix` and carry every tag given."""
+        ...
+
+    async def versions(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[SecretVersion]:
+        """Versions whose numbers are below `before`, the newest first."""
+        ...
+
+    async def prunable(
+        self, account: str, secret_id: str, labelled: Sequence[str], created_before_ms: int, keep: int, limit: int
+    ) -> Sequence[SecretVersion]:
+        """Unlabelled versions past the newest `keep` of them that were made before the moment; the oldest first."""
+        ...
+
+    async def deletions_due(self, now_ms: int, limit: int) -> Sequence[Secret]:
+        """Secrets of all accounts whose recovery window has ended."""
+        ...
+
+
+class RotationReader(Protocol):
+    """How secrets are rotated. NotFound, TamperedRecord as above."""
+
+    async def get(self, account: str, secret_id: str) -> Rotation: ...
+    async def due(self, now_ms: int, limit: int) -> Sequence[Rotation]:
+        """Enabled rotations of all accounts that are due or that a crash left between two steps; the oldest due first.
+
+        Quarantined ones are due only when a person sets them so.
+        """
+        ...
+
+    async def next_due_ms(self) -> int | None:
+        """The earliest moment at which an enabled rotation is due."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to look up, all conditions together. Times are inclusive; a `resource` that ends in * is a prefix."""
+
+    account: str
+    from_ms: int = 0
+    to_ms: int | None = None
+    principal: str | None = None
+    resource: str | None = None
+    operation: str | None = None
+    request_id: bytes | None = None
+
+
+class AuditTrail(Protocol):
+    """The events. Those of changes are written by `Storage.commit`; those of reads and refusals here."""
+
+    def record(self, record: AuditRecord) -> Future[None]:
+        """Queue an event for the next group commit; done once that is committed, or failed with StorageUnavailable.
+
+        Synchronous, so that a reading call costs no extra turn; nothing is answered before the result is done.
+        """
+        ...
+
+    async def lookup(
+        self, wanted: EventFilter, after: bytes | None, limit: int
+    ) -> tuple[Sequence[bytes], bytes | None]:
+        """Canonical events in order of id, those after `after`, of both files, each once; and where to go on, if anywhere.
+
+        Looks at a bounded number of events a call: a page may be short, even empty, and still have a next one.
+        """
+        ...
+
+
+class Leases(Protocol):
+    """Rights that one node holds at a time. A dead owner's lease on this host is void at once, else when it ends.
+
+    Lease times run on the boot clock (database time on PostgreSQL), so a wall clock that jumps moves nothing.
+    """
+
+    async def claim(self, name: str, seconds: float) -> Lease | None:
+        """The lease with a new epoch if it is free, its owner is dead or its time is over; None while another holds it.
+
+        Claiming one's own lease prolongs it and keeps its epoch.
+        """
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give it back, if it is still held; never raises for one that was lost."""
+        ...
+
+
+class Storage(Protocol):
+    """Reads on demand, writes as units of work. Any method may raise StorageUnavailable and may be tried again."""
+
+    @property
+    def accounts(self) -> AccountReader: ...
+    @property
+    def keys(self) -> KeyReader: ...
+    @property
+    def secrets(self) -> SecretReader: ...
+    @property
+    def rotations(self) -> RotationReader: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def leases(self) -> Leases: ...
+
+    async def commit(self, unit: UnitOfWork) -> None:
+        """All of it, durably, or nothing of it and an error: AlreadyExists, StaleRecord, LeaseLost, StorageUnavailable."""
+        ...
+
+    def subscribe(self, on_change: Callable[[Sequence[RecordName]], None]) -> None:
+        """Call `on_change` with the names of records that any node changed; an empty sequence means all of them."""
+        ...
+
+    def refresh(self) -> None:
+        """Tell subscribers of all that was committed before this loop turn. Cheap: at most one look a turn."""
+        ...
+
+    async def migrate(self) -> None:
+        """Bring the schema up to this release; a newer one raises StorageUnavailable and is left alone."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was queued, then let go of everything."""
+        ...
