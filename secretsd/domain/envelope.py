@@ -10,6 +10,7 @@ Sealed value (made and opened by a worker under a data key):
 All integers are big-endian. Suite 1 is AES-256-GCM with a 96-bit random IV and a 128-bit tag (NIST SP 800-38D).
 """
 
+import hashlib
 import struct
 import uuid
 from collections.abc import Mapping
@@ -110,6 +111,11 @@ class ValueHeader:
         if version != VERSION or suite != SUITE_AES_256_GCM or purpose not in Purpose._value2member_map_:
             raise InvalidCiphertext
         return cls(Purpose(purpose), data_key_id, iv), sealed[: _VALUE_HEADER.size], sealed[_VALUE_HEADER.size :]
+
+
+def data_key_id(wrapped: bytes) -> bytes:
+    """What names a data key in the values under it: the first 16 bytes of SHA-256 of its ciphertext."""
+    return hashlib.sha256(wrapped).digest()[:16]
 
 
 def secret_context(account: str, secret_id: str, version_id: str) -> dict[str, str]:

@@ -72,5 +72,8 @@ class Principal:
         return self.path.partition("/")[2]
 
 
+MAX_POLICIES = 20
+"""Most policies attached to one user."""
+
 ROTATION_ROLE = "role/rotation"
 """The role as which an account's scheduled work runs."""

@@ -1,8 +1,10 @@
 """The rotation of a secret: its settings, its schedule and the state that is stored before each step runs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
+from secretsd.domain.errors import InvalidState
 from secretsd.domain.schedule import Schedule
 
 
@@ -24,6 +26,7 @@ TRANSITIONS: dict[RotationState, frozenset[RotationState]] = {
     RotationState.QUARANTINED: frozenset({RotationState.IDLE, RotationState.APPLYING, RotationState.VERIFYING}),
 }
 MAX_ATTEMPTS = 5
+MAX_NOTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Rotation:
 
     `next_due_ms` is drawn once and stored. `pending_version` is the candidate while the state is not idle. `reason` is
     a typed word (an error kind or the rotator's), never a target's text. `enabled` False keeps all but the clock.
+    `journal` holds what the rotator noted about the candidate, each note sealed like a value, in base64.
     """
 
     account: str
@@ -47,4 +51,13 @@ class Rotation:
     pending_version: str | None = None
     attempts: int = 0
     reason: str = ""
+    journal: tuple[str, ...] = ()
     revision: int = 0
+
+    def become(self, state: RotationState, **changes: Any) -> "Rotation":
+        """The rotation in its next state, with other fields changed beside it; an illegal move raises InvalidState."""
+        if state is not self.state and state not in TRANSITIONS[self.state]:
+            raise InvalidState(
+                f"cannot move the rotation of secret {self.secret_name} from {self.state.value} to {state.value}"
+            )
+        return replace(self, state=state, **changes)

@@ -17,9 +17,14 @@ class Schedule:
     time_zone: str = "UTC"
     jitter_seconds: int = 0
 
+    @property
+    def manual(self) -> bool:
+        """True when there is no rhythm: the rotation runs only when somebody asks for it."""
+        return self.every_seconds is None and self.cron is None
+
     def check(self, min_interval_seconds: int = MIN_INTERVAL_SECONDS) -> None:
-        """Raise InvalidRequest unless it names exactly one rhythm, no faster than the minimum."""
-        if (self.every_seconds is None) == (self.cron is None):
+        """Raise InvalidRequest unless it names one rhythm at most, no faster than the minimum."""
+        if self.every_seconds is not None and self.cron is not None:
             raise InvalidRequest("cannot accept the schedule: give either every_seconds or cron")
         if self.every_seconds is not None and not min_interval_seconds <= self.every_seconds <= MAX_INTERVAL_SECONDS:
             raise InvalidRequest(

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from secretsd.domain.errors import InvalidRequest
 
@@ -20,7 +20,7 @@ class Plaintext:
         self._bytes = bytes(data)
 
     @classmethod
-    def from_text(cls, text: str) -> "Plaintext":
+    def from_text(cls, text: str) -> Self:
         """The UTF-8 bytes of `text`; lone surrogates raise InvalidRequest."""
         try:
             return cls(text.encode())
@@ -28,7 +28,7 @@ class Plaintext:
             raise InvalidRequest("cannot read the value: it is not valid Unicode text") from None
 
     @classmethod
-    def from_base64(cls, data: bytes) -> "Plaintext":
+    def from_base64(cls, data: bytes) -> Self:
         """The bytes behind standard, padded base64 (RFC 4648 section 4); anything else raises InvalidRequest."""
         try:
             return cls(base64.b64decode(data, validate=True))

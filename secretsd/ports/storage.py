@@ -165,7 +165,7 @@ class RotationReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events to look up, all conditions together. Times are inclusive; a `resource` that ends in * is a prefix."""
+    """Which events to look up, all conditions together. Times are inclusive; a `resource` ending in * is a prefix."""
 
     account: str
     from_ms: int = 0
@@ -189,7 +189,7 @@ class AuditTrail(Protocol):
     async def lookup(
         self, wanted: EventFilter, after: bytes | None, limit: int
     ) -> tuple[Sequence[bytes], bytes | None]:
-        """Canonical events in order of id, those after `after`, of both files, each once; and where to go on, if anywhere.
+        """Canonical events in order of id, those after `after`, each once; and where to go on, if anywhere.
 
         Looks at a bounded number of events a call: a page may be short, even empty, and still have a next one.
         """
@@ -231,7 +231,7 @@ class Storage(Protocol):
     def leases(self) -> Leases: ...
 
     async def commit(self, unit: UnitOfWork) -> None:
-        """All of it, durably, or nothing of it and an error: AlreadyExists, StaleRecord, LeaseLost, StorageUnavailable."""
+        """All of it, durably; or nothing, and AlreadyExists, StaleRecord, LeaseLost or StorageUnavailable."""
         ...
 
     def subscribe(self, on_change: Callable[[Sequence[RecordName]], None]) -> None:

@@ -1,0 +1,1 @@
+"""Requests and responses by noun: the contract that server and client share, importable alone."""

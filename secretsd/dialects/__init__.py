@@ -1,0 +1,1 @@
+"""Wire forms: each dialect translates its requests onto operations and answers back."""

@@ -1,0 +1,1 @@
+"""The native dialect: routes after resource names, JSON, problem+json, OpenAPI 3.1."""

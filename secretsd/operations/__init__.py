@@ -1,0 +1,1 @@
+"""What secretsd does: operations, declared once and written as plain functions, and the pipeline that runs them."""

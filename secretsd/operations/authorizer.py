@@ -1,0 +1,77 @@
+"""Who may do what: policies compiled once a user, decisions remembered until a user or policy changes."""
+
+from collections.abc import Sequence
+
+from secretsd.domain.errors import AccessDenied, NotFound
+from secretsd.domain.names import Resource
+from secretsd.domain.policy import Effect, Policy, Rules, Statement
+from secretsd.domain.principals import ROTATION_ROLE, Principal
+from secretsd.operations.cache import RowCache
+from secretsd.operations.registry import OPERATIONS
+from secretsd.operations.rows import Rows
+from secretsd.ports.storage import RecordName
+
+MAX_DECISIONS = 100_000
+OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
+"""What everybody with a proven identity may ask: it tells nothing that the caller did not prove."""
+
+
+def rotation_rules(account: str) -> Rules:
+    """What an account's rotation role may do: the steps of rotations, on secrets of its own account."""
+    steps = tuple(operation.name for operation in OPERATIONS.values() if operation.route is None)
+    statement = Statement(Effect.ALLOW, steps, ("secret/*",))
+    return Rules([Policy(account, "rotation", (statement,), "", 0)])
+
+
+class Authorizer:
+    """Decides by the policies attached to a user. One that is missing denies all, so a lost row opens nothing."""
+
+    def __init__(self, rows: Rows, cache: RowCache) -> None:
+        self._rows = rows
+        self._rules: dict[tuple[str, str], Rules] = {}
+        self._decisions: dict[tuple[str, str, str, str, str], bool] = {}
+        self._generation = 0
+        cache.on_change(self._changed)
+
+    async def require(self, principal: Principal, permission: str, resource: Resource) -> None:
+        """Raise AccessDenied unless the principal may use the permission on the resource."""
+        if permission in OPEN_TO_ALL:
+            return
+        asked = (principal.account, principal.path, permission, resource.account, resource.path)
+        allowed = self._decisions.get(asked)
+        if allowed is None:
+            generation = self._generation
+            rules = await self._rules_of(principal)
+            allowed = rules.allow(principal.account, permission, resource)
+            if generation == self._generation:
+                if len(self._decisions) >= MAX_DECISIONS:
+                    self._decisions.clear()
+                self._decisions[asked] = allowed
+        if not allowed:
+            raise AccessDenied
+
+    async def _rules_of(self, principal: Principal) -> Rules:
+        name = principal.account, principal.path
+        found = self._rules.get(name)
+        if found is not None:
+            return found
+        generation = self._generation
+        if principal.path == ROTATION_ROLE:
+            rules = rotation_rules(principal.account)
+        else:
+            try:
+                user = await self._rows.user(principal.account, principal.name)
+                rules = Rules([await self._rows.policy(user.account, policy) for policy in user.policies])
+            except NotFound:
+                rules = Rules(())
+        if generation == self._generation:
+            if len(self._rules) >= MAX_DECISIONS:
+                self._rules.clear()
+            self._rules[name] = rules
+        return rules
+
+    def _changed(self, names: Sequence[RecordName]) -> None:
+        if not names or any(table in ("users", "policies") for table, _ in names):
+            self._generation += 1
+            self._rules.clear()
+            self._decisions.clear()

@@ -1,0 +1,73 @@
+"""Rows kept in memory by a worker, dropped as the change feed names them; bounded by number and by bytes."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from secretsd.domain.records import RECORDS, key_of
+from secretsd.domain.secrets import SealedValue
+from secretsd.ports.storage import RecordName, Storage
+
+T = TypeVar("T")
+
+
+class RowCache:
+    """Verified rows by table and key. What storage read before a change was told never enters after it."""
+
+    def __init__(self, storage: Storage, max_rows: int = 50_000, max_value_bytes: int = 64 * 1024 * 1024) -> None:
+        self._rows: OrderedDict[RecordName, Any] = OrderedDict()
+        self._value_bytes = 0
+        self._generation = 0
+        self._max_rows = max_rows
+        self._max_value_bytes = max_value_bytes
+        self._listeners: list[Callable[[Sequence[RecordName]], None]] = []
+        self.refresh = storage.refresh
+        storage.subscribe(self._changed)
+
+    def peek(self, name: RecordName) -> Any:
+        """The row if it is in memory, else None."""
+        return self._rows.get(name)
+
+    async def read(self, name: RecordName, load: Callable[[], Awaitable[T]]) -> T:
+        """The row of that name, from memory or by `load`, whose errors pass through and are not remembered."""
+        row: T | None = self._rows.get(name)
+        if row is not None:
+            self._rows.move_to_end(name)
+            return row
+        generation = self._generation
+        loaded = await load()
+        if generation == self._generation:
+            self._keep(name, loaded)
+        return loaded
+
+    def on_change(self, listener: Callable[[Sequence[RecordName]], None]) -> None:
+        """Also tell `listener` what changed; an empty sequence means everything."""
+        self._listeners.append(listener)
+
+    def _keep(self, name: RecordName, row: Any) -> None:
+        self._rows[name] = row
+        self._value_bytes += _size(row)
+        while len(self._rows) > self._max_rows or self._value_bytes > self._max_value_bytes:
+            _, dropped = self._rows.popitem(last=False)
+            self._value_bytes -= _size(dropped)
+
+    def _changed(self, names: Sequence[RecordName]) -> None:
+        self._generation += 1
+        if not names:
+            self._rows.clear()
+            self._value_bytes = 0
+        for name in names:
+            row = self._rows.pop(name, None)
+            if row is not None:
+                self._value_bytes -= _size(row)
+        for listener in self._listeners:
+            listener(names)
+
+
+def name_of(record: Any) -> RecordName:
+    """Table and key of a record."""
+    return RECORDS[type(record)].table, key_of(record)
+
+
+def _size(row: Any) -> int:
+    return len(row.value) if isinstance(row, SealedValue) else 0

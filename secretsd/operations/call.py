@@ -1,0 +1,122 @@
+"""A call: who asks, on what, with which parts at hand; the only way to write, and what it leaves in the audit trail."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from secretsd.api.fields import Request, Response
+from secretsd.domain.audit import AuditEvent, ChangedRow
+from secretsd.domain.names import Resource
+from secretsd.domain.principals import Principal
+from secretsd.domain.records import RECORDS, Record, RecordAuthenticator, key_of
+from secretsd.operations import events
+from secretsd.operations.authorizer import Authorizer
+from secretsd.operations.rows import Rows
+from secretsd.operations.sealing import Sealer
+from secretsd.ports.keystore import KeyStore
+from secretsd.ports.rotator import RotatorHost
+from secretsd.ports.storage import Add, Change, Delete, DeleteVersions, Fence, Replace, Storage, UnitOfWork
+from secretsd.ports.time import Calendar, Clock
+
+if TYPE_CHECKING:
+    from secretsd.operations.registry import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What operations work with; the composition root puts it together once a worker."""
+
+    storage: Storage
+    keystore: KeyStore
+    rotators: RotatorHost
+    calendar: Calendar
+    clock: Clock
+    authenticator: RecordAuthenticator
+    rows: Rows
+    sealer: Sealer
+    authorizer: Authorizer
+    min_interval_seconds: int
+
+
+@dataclass(slots=True)
+class Call:
+    """One operation under way. `fields` and `concerned` grow into the event; `committed` says that it is written.
+
+    `run_step` runs another step of scheduled work as the same principal under the same lease; it has its own event.
+    """
+
+    parts: Parts
+    operation: "Operation"
+    principal: Principal
+    request_id: bytes
+    time_ms: int
+    source: str
+    resource: Resource
+    fields: dict[str, str | int | bool | tuple[str, ...]]
+    concerned: list[str]
+    run_step: Callable[[str, Request], Awaitable[Response]]
+    fence: Fence | None = None
+    committed: bool = False
+
+    @property
+    def account(self) -> str:
+        """The caller's account."""
+        return self.principal.account
+
+    @property
+    def request_name(self) -> str:
+        """The request id as text."""
+        return self.request_id.hex()
+
+    async def require(self, permission: str, resource: Resource) -> None:
+        """Raise AccessDenied unless the caller also has this permission; the resource's account is concerned then."""
+        if resource.account not in self.concerned:
+            self.concerned.append(resource.account)
+        await self.parts.authorizer.require(self.principal, permission, resource)
+
+    def add(self, record: Record) -> Add:
+        """A new record for `commit`."""
+        return Add(record, self.parts.authenticator.mac(record))
+
+    def replace(self, before: Record, after: Record) -> Replace:
+        """A changed record for `commit`, under the next revision."""
+        after = replace(after, revision=before.revision + 1)
+        return Replace(before, after, self.parts.authenticator.mac(after))
+
+    async def commit(self, *changes: Change) -> None:
+        """Write the changes and this call's event in one unit of work, durably; or raise and leave nothing."""
+        unit = UnitOfWork(changes, events.record(self.event("ok", tuple(map(_row, changes)))), self.fence)
+        await self.parts.storage.commit(unit)
+        self.committed = True
+
+    def event(self, outcome: str, changes: tuple[ChangedRow, ...] = ()) -> AuditEvent:
+        """What this call leaves behind."""
+        accounts = [self.principal.account]
+        for account in (self.resource.account, *self.concerned):
+            if account not in accounts:
+                accounts.append(account)
+        return AuditEvent(
+            self.request_id,
+            self.time_ms,
+            tuple(accounts),
+            str(self.principal.resource),
+            self.principal.proof,
+            self.source,
+            self.operation.name,
+            str(self.resource),
+            outcome,
+            self.fields,
+            changes,
+        )
+
+
+def _row(change: Change) -> ChangedRow:
+    match change:
+        case Add(record, mac):
+            return ChangedRow(RECORDS[type(record)].table, key_of(record), record.revision, mac)
+        case Replace(_, after, mac):
+            return ChangedRow(RECORDS[type(after)].table, key_of(after), after.revision, mac)
+        case Delete(record):
+            return ChangedRow(RECORDS[type(record)].table, key_of(record), record.revision, b"")
+        case DeleteVersions(account, secret_id):
+            return ChangedRow("secret_versions", (account, secret_id, "*"), 0, b"")

@@ -1,0 +1,198 @@
+"""The one road of every call: authenticate, read the request, authorise, run, audit. No answer leaves unrecorded."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from traceback import walk_tb
+
+from secretsd.api.fields import Request, Response
+from secretsd.domain.audit import AuditEvent
+from secretsd.domain.errors import Internal, InvalidState, SecretsdError, StorageUnavailable, Throttled
+from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
+from secretsd.domain.principals import Principal
+from secretsd.operations import events
+from secretsd.operations.authenticator import Authenticator, Caller
+from secretsd.operations.call import Call, Parts
+from secretsd.operations.ids import new_request_id
+from secretsd.operations.registry import OPERATIONS, Operation
+from secretsd.ports.rotator import RotationFailed
+from secretsd.ports.storage import Fence, StaleRecord
+
+log = logging.getLogger("secretsd.pipeline")
+STALE_ATTEMPTS = 5
+UNRECOGNISED = "Unrecognised"
+"""The operation of an event about a request in which no operation could be recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a call. Exactly one of `response` and `error` is set; its event is written."""
+
+    request_id: str
+    response: Response | None = None
+    error: SecretsdError | None = None
+
+
+class Pipeline:
+    """Runs operations. `counts` has the answers by operation and outcome since the start."""
+
+    def __init__(self, parts: Parts, max_in_flight: int = 2048) -> None:
+        self.parts = parts
+        self.counts: dict[tuple[str, str], int] = {}
+        self._authenticator = Authenticator(parts.rows)
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+
+    async def run(self, operation: Operation, read: Callable[[], Request], caller: Caller) -> Answer:
+        """Answer one request from outside. `read` makes the typed request, or raises InvalidRequest."""
+        parts = self.parts
+        now_ms = parts.clock.now_ms()
+        request_id = new_request_id(now_ms)
+        principal: Principal | None = None
+        call: Call | None = None
+        self._in_flight += 1
+        try:
+            parts.storage.refresh()
+            if self._in_flight > self._max_in_flight:
+                raise Throttled(retry_after_seconds=1)
+            principal = await self._authenticator.principal(caller, now_ms)
+            request = read()
+            call = self._call(operation, request, principal, request_id, now_ms, caller.source)
+            await parts.authorizer.require(principal, operation.name, call.resource)
+            response = await self._handle(call, request)
+            if not call.committed:
+                await parts.storage.audit.record(events.record(call.event("ok")))
+        except Exception as error:  # noqa: BLE001  # whatever went wrong is told, counted and recorded, never lost
+            return await self._refuse(operation, principal, call, request_id, now_ms, caller, _known(error))
+        finally:
+            self._in_flight -= 1
+        self._count(operation.name, "ok")
+        return Answer(request_id.hex(), response)
+
+    async def run_scheduled(
+        self, operation: Operation, request: Request, principal: Principal, fence: Fence | None
+    ) -> Response:
+        """A step of scheduled work, by the same road: authorised as its principal, one event, errors raise."""
+        parts = self.parts
+        now_ms = parts.clock.now_ms()
+        request_id = new_request_id(now_ms)
+        parts.storage.refresh()
+        call = self._call(operation, request, principal, request_id, now_ms, "schedule", fence)
+        try:
+            await parts.authorizer.require(principal, operation.name, call.resource)
+            response = await self._handle(call, request)
+            if not call.committed:
+                await parts.storage.audit.record(events.record(call.event("ok")))
+        except Exception as error:
+            known = _known(error)
+            caller = Caller("schedule")
+            await self._refuse(operation, principal, call, request_id, now_ms, caller, known)
+            raise known from error
+        self._count(operation.name, "ok")
+        return response
+
+    async def refuse(self, caller: Caller, error: SecretsdError, fields: Mapping[str, str]) -> Answer:
+        """Record a request in which no operation could be recognised; the answer carries the error."""
+        now_ms = self.parts.clock.now_ms()
+        request_id = new_request_id(now_ms)
+        principal: Principal | None = None
+        try:
+            self.parts.storage.refresh()
+            principal = await self._authenticator.principal(caller, now_ms)
+        except SecretsdError:
+            pass  # then it belongs to nobody, as the event will say
+        event = _orphan(UNRECOGNISED, principal, request_id, now_ms, caller, error, fields)
+        return await self._recorded(event, error)
+
+    def _call(
+        self,
+        operation: Operation,
+        request: Request,
+        principal: Principal,
+        request_id: bytes,
+        now_ms: int,
+        source: str,
+        fence: Fence | None = None,
+    ) -> Call:
+        fields = {}
+        for name in operation.audited:
+            value = getattr(request, name)
+            if value is not None and value != ():
+                fields[name] = value
+        resource = Resource(request.resource_account or principal.account, request.resource_path)
+
+        async def run_step(name: str, step: Request) -> Response:
+            return await self.run_scheduled(OPERATIONS[name], step, principal, fence)
+
+        return Call(self.parts, operation, principal, request_id, now_ms, source, resource, fields, [], run_step, fence)
+
+    async def _handle(self, call: Call, request: Request) -> Response:
+        for attempt in range(1, STALE_ATTEMPTS + 1):
+            try:
+                return await call.operation.handler(call, request)
+            except StaleRecord:
+                if attempt == STALE_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.001 * attempt)  # a turn has to pass before the feed can tell what is newer
+                call.parts.storage.refresh()
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _refuse(
+        self,
+        operation: Operation,
+        principal: Principal | None,
+        call: Call | None,
+        request_id: bytes,
+        now_ms: int,
+        caller: Caller,
+        error: SecretsdError,
+    ) -> Answer:
+        if call is not None and call.committed:
+            # The change is there and so is its event: what failed afterwards must not be recorded as a second one.
+            self._count(operation.name, error.kind.value)
+            return Answer(request_id.hex(), error=error)
+        if call is not None:
+            event = call.event(error.kind.value)
+        else:
+            event = _orphan(operation.name, principal, request_id, now_ms, caller, error, {})
+        return await self._recorded(event, error)
+
+    async def _recorded(self, event: AuditEvent, error: SecretsdError) -> Answer:
+        try:
+            await self.parts.storage.audit.record(events.record(event))
+        except StorageUnavailable as unrecorded:
+            error = unrecorded
+        self._count(event.operation, error.kind.value)
+        return Answer(event.id.hex(), error=error)
+
+    def _count(self, operation: str, outcome: str) -> None:
+        counted = operation, outcome
+        self.counts[counted] = self.counts.get(counted, 0) + 1
+
+
+def _orphan(
+    operation: str,
+    principal: Principal | None,
+    request_id: bytes,
+    now_ms: int,
+    caller: Caller,
+    error: SecretsdError,
+    fields: Mapping[str, str],
+) -> AuditEvent:
+    """The event of a request that was refused before anybody knew what it acts on."""
+    account = principal.account if principal else SYSTEM_ACCOUNT
+    proved = (str(principal.resource), principal.proof) if principal else ("", "")
+    kind = error.kind.value
+    return AuditEvent(request_id, now_ms, (account,), *proved, caller.source, operation, "", kind, fields)
+
+
+def _known(error: Exception) -> SecretsdError:
+    if isinstance(error, RotationFailed):
+        return InvalidState(f"cannot go on with the rotation: {error.reason}")
+    if isinstance(error, SecretsdError) and not isinstance(error, Internal):
+        return error
+    # Names and places only: an exception's text may quote what it choked on.
+    trail = [f"{frame.f_code.co_filename.rpartition('/')[2]}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    log.error("cannot go on: %s at %s", type(error).__name__, " > ".join(trail[-8:]))
+    return error if isinstance(error, SecretsdError) else Internal()

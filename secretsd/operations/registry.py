@@ -1,0 +1,84 @@
+"""The registry of operations: each is declared once, and every surface derives from the declaration."""
+
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from secretsd.api.fields import Request, Response
+
+if typing.TYPE_CHECKING:
+    from secretsd.operations.call import Call
+
+Handler = Callable[["Call", Any], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where it is found: `GET /v1/secrets/{name}:value` has collection `secrets`, field `name`, verb `value`."""
+
+    method: str
+    collection: str
+    field: str | None
+    verb: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Route":
+        """The route behind its written form."""
+        method, _, path = text.partition(" ")
+        path, _, verb = path.removeprefix("/v1/").partition(":")
+        collection, _, field = path.partition("/")
+        return cls(method, collection, field.strip("{}") or None, verb)
+
+    @property
+    def path(self) -> str:
+        """The path as OpenAPI writes it."""
+        name = f"/{{{self.field}}}" if self.field else ""
+        return f"/v1/{self.collection}{name}" + (f":{self.verb}" if self.verb else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation: its name is its permission; `audited` names the request's fields that events show, never a value.
+
+    `route` is None for the steps of scheduled work, which no caller reaches.
+    """
+
+    name: str
+    route: Route | None
+    audited: tuple[str, ...]
+    handler: Handler
+    request: type[Request]
+    response: type[Response]
+    summary: str
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(name: str, route: str | None, *, audited: tuple[str, ...] = ()) -> Callable[[Handler], Handler]:
+    """Declare the function below as an operation; types and summary come from the function itself."""
+
+    def declare(handler: Handler) -> Handler:
+        hints: Mapping[str, Any] = typing.get_type_hints(handler, {**handler.__globals__, "Call": object})
+        OPERATIONS[name] = Operation(
+            name,
+            Route.parse(route) if route else None,
+            audited,
+            handler,
+            hints["request"],
+            hints["return"],
+            (handler.__doc__ or "").strip(),
+        )
+        return handler
+
+    return declare
+
+
+EXTRA_PERMISSIONS = frozenset({"Decrypt", "GenerateDataKey"})
+"""Permissions that operations check inside (`call.require`); no operation of this release has their names."""
+
+
+def permissions() -> frozenset[str]:
+    """Everything that a policy may speak of."""
+    return frozenset(OPERATIONS) | EXTRA_PERMISSIONS

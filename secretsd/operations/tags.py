@@ -1,0 +1,51 @@
+"""Operations on tags, which secrets and keys carry alike."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from secretsd.api.secrets import OfTagged, TagResourceRequest, TagsResponse, UntagResourceRequest
+from secretsd.domain.errors import LimitExceeded, NotFound
+from secretsd.domain.keys import CMK
+from secretsd.domain.names import require_name
+from secretsd.domain.secrets import MAX_TAGS, Secret
+from secretsd.operations.call import Call
+from secretsd.operations.registry import operation
+
+
+@operation("TagResource", "POST /v1/tags/{resource}")
+async def tag_resource(call: Call, request: TagResourceRequest) -> TagsResponse:
+    """Add tags to a secret or a key; a key of a tag that is there already gets the new value."""
+    tagged = await _tagged(call, request)
+    tags = {**tagged.tags, **request.tags}
+    if len(tags) > MAX_TAGS:
+        raise LimitExceeded(f"cannot tag {request.resource}: it would have more than {MAX_TAGS} tags")
+    return await _store(call, request, tagged, tags)
+
+
+@operation("UntagResource", "POST /v1/tags/{resource}:remove", audited=("keys",))
+async def untag_resource(call: Call, request: UntagResourceRequest) -> TagsResponse:
+    """Take tags away from a secret or a key."""
+    tagged = await _tagged(call, request)
+    return await _store(call, request, tagged, {k: v for k, v in tagged.tags.items() if k not in request.keys})
+
+
+async def _tagged(call: Call, request: OfTagged) -> Secret | CMK:
+    kind, _, name = request.resource.partition("/")
+    if kind == "key":
+        try:
+            return await call.parts.rows.key(call.account, name)
+        except NotFound:
+            raise NotFound("cannot find the key") from None
+    secret = await call.parts.rows.secret(call.account, require_name(name, "name of the secret"))
+    secret.require_active()
+    return secret
+
+
+async def _store(call: Call, request: OfTagged, tagged: Secret | CMK, tags: Mapping[str, str]) -> TagsResponse:
+    changed = (
+        replace(tagged, changed_ms=call.time_ms, tags=tags)
+        if isinstance(tagged, Secret)
+        else replace(tagged, tags=tags)
+    )
+    await call.commit(call.replace(tagged, changed))
+    return TagsResponse(resource=request.resource, tags=tags)

@@ -1,0 +1,143 @@
+"""How a secret's versions are made and opened, shared by every operation that does either."""
+
+from dataclasses import replace
+
+from secretsd.api.fields import BinaryValue, TextValue
+from secretsd.domain.errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, NotFound
+from secretsd.domain.keys import KeyUsage, WrappedKey
+from secretsd.domain.names import Resource
+from secretsd.domain.secrets import (
+    KEPT_FOR_MS,
+    KEPT_UNLABELLED_VERSIONS,
+    MAX_VALUE_BYTES,
+    DataType,
+    SealedValue,
+    Secret,
+    SecretVersion,
+    VersionState,
+)
+from secretsd.domain.sensitive import Plaintext
+from secretsd.operations.call import Call
+from secretsd.operations.ids import new_id
+from secretsd.ports.storage import Change, Delete
+
+PRUNED_AT_ONCE = 50
+
+
+def given_value(text: TextValue | None, binary: BinaryValue | None) -> TextValue | BinaryValue | None:
+    """The one value that a request gives, or None; both at once, or more than 64 KiB, raise."""
+    if text is not None and binary is not None:
+        raise InvalidRequest("cannot store the value: give either text or binary, not both")
+    value = text if text is not None else binary
+    if value is not None and len(value) > MAX_VALUE_BYTES:
+        raise LimitExceeded(f"cannot store the value: it is over {MAX_VALUE_BYTES} bytes")
+    return value
+
+
+async def require_key_use(call: Call, permission: str, key_id: str) -> None:
+    """A secret under another key than the account's default needs that key's permission on every call (SECURITY 15).
+
+    The key's state counts at once, whether or not its data keys are still in memory.
+    """
+    key = await call.parts.rows.key(call.account, key_id)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    account = await call.parts.rows.account(call.account)
+    if key_id != account.default_key_id:
+        await call.require(permission, Resource(call.account, f"key/{key_id}"))
+
+
+async def current_key_version(call: Call, key_id: str) -> WrappedKey:
+    """The wrapped key version under which new data keys are made; the key must be usable."""
+    try:
+        key = await call.parts.rows.key(call.account, key_id)
+    except NotFound:
+        raise NotFound("cannot find the key") from None
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    return await call.parts.rows.key_version(call.account, key_id, key.current_version)
+
+
+async def open_version(call: Call, secret: Secret, version: SecretVersion) -> bytes:
+    """The value's bytes."""
+    if version.state is not VersionState.LIVE:
+        raise InvalidState(f"cannot read that version of secret {secret.name}: it is {version.state.value}")
+    sealed = await call.parts.rows.value(secret, version.id)
+    key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
+    return await call.parts.sealer.open(key, sealed, call.request_name)
+
+
+async def make_version(
+    call: Call, secret: Secret, value: Plaintext, data_type: DataType, version_id: str, key_id: str
+) -> tuple[SecretVersion, SealedValue]:
+    """A new version and its sealed value, neither of them stored yet."""
+    wrapped = await current_key_version(call, key_id)
+    version = SecretVersion(
+        secret.account,
+        secret.id,
+        version_id,
+        secret.next_number,
+        data_type,
+        VersionState.LIVE,
+        call.time_ms,
+        wrapped.key_id,
+        wrapped.version,
+    )
+    sealed = await call.parts.sealer.seal(wrapped, secret.account, secret.id, version_id, value, call.request_name)
+    return version, sealed
+
+
+async def put_version(
+    call: Call, secret: Secret, value: TextValue | BinaryValue, token: str | None, stages: tuple[str, ...]
+) -> tuple[SecretVersion, Secret]:
+    """Store a value as a new version and commit it; the same token with the same value again changes nothing."""
+    secret.require_active()
+    await require_key_use(call, "GenerateDataKey", secret.key_id)
+    data_type = data_type_of(value)
+    if token is not None:
+        known = await same_again(call, secret, token, value, data_type)
+        if known is not None:
+            return known, secret
+    version, sealed = await make_version(call, secret, value, data_type, token or new_id(), secret.key_id)
+    changed = secret.with_version(version.id, stages, call.time_ms)
+    changed, pruned = await prune(call, changed)
+    await call.commit(call.replace(secret, changed), call.add(version), call.add(sealed), *pruned)
+    return version, changed
+
+
+async def same_again(
+    call: Call, secret: Secret, token: str, value: Plaintext, data_type: DataType
+) -> SecretVersion | None:
+    """The version that was made with the token before, if its value is the same; another value raises Conflict.
+
+    Compared by decryption: a stored digest of a value would be something to guess against (SECURITY 4).
+    """
+    try:
+        known = await call.parts.rows.version(secret, token)
+    except NotFound:
+        return None
+    await require_key_use(call, "Decrypt", known.key_id)
+    if known.data_type is data_type and Plaintext(await open_version(call, secret, known)) == value:
+        return known
+    raise Conflict(f"cannot store the value: secret {secret.name} has another value under that token")
+
+
+async def prune(call: Call, secret: Secret) -> tuple[Secret, list[Change]]:
+    """Versions that need not be kept any longer, as changes, and the secret that counts without them."""
+    if secret.version_count <= KEPT_UNLABELLED_VERSIONS:
+        return secret, []
+    old = await call.parts.storage.secrets.prunable(
+        secret.account,
+        secret.id,
+        tuple(secret.stages.values()),
+        call.time_ms - KEPT_FOR_MS,
+        KEPT_UNLABELLED_VERSIONS,
+        PRUNED_AT_ONCE,
+    )
+    changes: list[Change] = []
+    for version in old:
+        changes += [Delete(version), Delete(await call.parts.rows.value(secret, version.id))]
+    return replace(secret, version_count=secret.version_count - len(old)), changes
+
+
+def data_type_of(value: TextValue | BinaryValue) -> DataType:
+    """Text or binary, as it was given."""
+    return DataType.TEXT if isinstance(value, TextValue) else DataType.BINARY

@@ -1,0 +1,128 @@
+"""Rotations: whatever is due is taken step by step under a lease, and whatever a crash left is taken up again."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable
+from secretsd.domain.principals import ROTATION_ROLE, Principal
+from secretsd.domain.rotation import Rotation, RotationState
+from secretsd.operations.cache import RowCache
+from secretsd.operations.pipeline import Pipeline
+from secretsd.operations.registry import OPERATIONS
+from secretsd.operations.rotation_steps import StepRequest
+from secretsd.ports.rotator import RotationFailed
+from secretsd.ports.storage import Fence, LeaseLost, RecordName
+
+log = logging.getLogger("secretsd.rotations")
+LEASE_SECONDS = 60.0
+AT_ONCE = 8
+LONGEST_SLEEP_SECONDS = 30.0
+STEPS = {
+    RotationState.IDLE: "StageRotationCandidate",
+    RotationState.CANDIDATE_STORED: "BeginRotationApply",
+    RotationState.APPLYING: "ApplyRotation",
+    RotationState.VERIFYING: "PromoteRotation",
+}
+
+
+class Rotations:
+    """One a worker; leases decide which worker takes which rotation."""
+
+    def __init__(self, pipeline: Pipeline, cache: RowCache) -> None:
+        self._pipeline = pipeline
+        self._storage = pipeline.parts.storage
+        self._clock = pipeline.parts.clock
+        self._wake = asyncio.Event()
+        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        cache.on_change(self._changed)
+
+    async def run(self) -> None:
+        """Until cancelled: make sure, then sleep until something is due or somebody changed a rotation."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.ensure()
+                seconds = await self._idle_seconds()
+            except SecretsdError as error:
+                log.warning("cannot look after rotations: %s", error.kind.value)
+                seconds = 1.0
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._storage.refresh()
+
+    async def ensure(self) -> None:
+        """Start what is due and not under way; returns once it is started."""
+        for rotation in await self._storage.rotations.due(self._clock.now_ms(), AT_ONCE * 4):
+            name = rotation.account, rotation.secret_id
+            if name not in self._running and len(self._running) < AT_ONCE:
+                task = asyncio.create_task(self._take(rotation))
+                self._running[name] = task
+                task.add_done_callback(partial(self._ended, name))
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running:
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _ended(self, name: tuple[str, str], _: asyncio.Task[None]) -> None:
+        self._running.pop(name, None)
+        self._wake.set()
+
+    def _changed(self, names: Sequence[RecordName]) -> None:
+        if not names or any(table == "rotations" for table, _ in names):
+            self._wake.set()
+
+    async def _idle_seconds(self) -> float:
+        next_ms = await self._storage.rotations.next_due_ms()
+        if next_ms is None:
+            return LONGEST_SLEEP_SECONDS
+        wait = (next_ms - self._clock.now_ms()) / 1000
+        # Due and yet not started: it is under way here, or another node holds its lease.
+        return min(max(wait, 0.25), LONGEST_SLEEP_SECONDS)
+
+    async def _take(self, rotation: Rotation) -> None:
+        try:
+            lease = await self._storage.leases.claim(f"rotation/{rotation.account}/{rotation.secret_id}", LEASE_SECONDS)
+            if lease is None:
+                return
+            fence = Fence(lease.name, lease.owner, lease.epoch)
+            try:
+                await self._steps(rotation, fence)
+            finally:
+                await self._storage.leases.release(lease)
+        except (KeyStoreUnavailable, StorageUnavailable, LeaseLost) as error:
+            log.warning("cannot go on with the rotation of secret %s now: %s", rotation.secret_name, error.kind.value)
+            await asyncio.sleep(0.5)
+        except SecretsdError as error:
+            log.error("cannot go on with the rotation of secret %s: %s", rotation.secret_name, error.kind.value)
+            await asyncio.sleep(1.0)
+
+    async def _steps(self, rotation: Rotation, fence: Fence) -> None:
+        """Step by step until idle again. The stored state is the only memory: each pass begins with reading it."""
+        principal = Principal(rotation.account, ROTATION_ROLE, "schedule")
+        first = True
+        while True:
+            rotation = await self._storage.rotations.get(rotation.account, rotation.secret_id)
+            now_ms = self._clock.now_ms()
+            waits = rotation.next_due_ms is None or rotation.next_due_ms > now_ms
+            if rotation.state is RotationState.QUARANTINED or (rotation.state is RotationState.IDLE and waits):
+                return
+            if rotation.attempts and waits:
+                return
+            await self._storage.leases.claim(fence.lease, LEASE_SECONDS)  # still ours: a longer time for the next step
+            request = StepRequest(name=rotation.secret_name, epoch=fence.epoch, resumed=first)
+            try:
+                await self._pipeline.run_scheduled(OPERATIONS[STEPS[rotation.state]], request, principal, fence)
+            except (KeyStoreUnavailable, StorageUnavailable, LeaseLost):
+                raise
+            except SecretsdError as error:
+                cause = error.__cause__
+                reason = cause.reason if isinstance(cause, RotationFailed) else error.kind.value
+                failed = StepRequest(name=rotation.secret_name, epoch=fence.epoch, reason=reason)
+                await self._pipeline.run_scheduled(OPERATIONS["FailRotation"], failed, principal, fence)
+                return
+            first = False
