@@ -86,7 +86,8 @@ async def cancel_rotate_secret(call: Call, request: CancelRotateSecretRequest) -
     before = await rotation_of(call, secret)
     if before is None:
         raise NotFound(f"cannot find a rotation of secret {secret.name}")
-    after = replace(before, enabled=False, next_due_ms=None)
+    between = before.state not in (RotationState.IDLE, RotationState.QUARANTINED)
+    after = replace(before, enabled=False, next_due_ms=before.next_due_ms if between else None)
     await call.commit(call.replace(before, after))
     return RotationResponse(name=secret.name, rotation=describe_rotation(after))
 

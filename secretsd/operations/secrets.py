@@ -18,8 +18,9 @@ from secretsd.api.secrets import (
     UpdateSecretRequest,
     UpdateSecretResponse,
 )
-from secretsd.domain.errors import AlreadyExists, InvalidRequest, InvalidState, NotFound
+from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, InvalidState, NotFound
 from secretsd.domain.names import Resource
+from secretsd.domain.rotation import RotationState
 from secretsd.domain.secrets import CURRENT, DEFAULT_RECOVERY_WINDOW_DAYS, PENDING, PREVIOUS, Secret
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import pages
@@ -196,6 +197,8 @@ async def delete_secret(call: Call, request: DeleteSecretRequest) -> DeleteSecre
     changes: list[Change] = [call.replace(secret, replace(secret, deletion_ms=deletion_ms, changed_ms=call.time_ms))]
     rotation = await rotation_of(call, secret)
     if rotation is not None:
+        if rotation.state not in (RotationState.IDLE, RotationState.QUARANTINED):
+            raise Conflict(f"cannot delete secret {secret.name} now: its rotation is at {rotation.state.value}")
         changes.append(call.replace(rotation, replace(rotation, enabled=False, next_due_ms=None)))
     await call.commit(*changes)
     return DeleteSecretResponse(name=secret.name, deletion_ms=deletion_ms)

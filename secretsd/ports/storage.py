@@ -152,14 +152,14 @@ class RotationReader(Protocol):
 
     async def get(self, account: str, secret_id: str) -> Rotation: ...
     async def due(self, now_ms: int, limit: int) -> Sequence[Rotation]:
-        """Enabled rotations of all accounts that are due or that a crash left between two steps; the oldest due first.
+        """Rotations of all accounts whose `next_due_ms` has come, save quarantined ones; the oldest due first.
 
-        Quarantined ones are due only when a person sets them so.
+        A rotation stays due until it is done, so what a crash left between two steps is here as well.
         """
         ...
 
     async def next_due_ms(self) -> int | None:
-        """The earliest moment at which an enabled rotation is due."""
+        """The earliest moment at which a rotation that is not quarantined is due."""
         ...
 
 

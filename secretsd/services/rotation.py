@@ -19,6 +19,7 @@ log = logging.getLogger("secretsd.rotations")
 LEASE_SECONDS = 60.0
 AT_ONCE = 8
 LONGEST_SLEEP_SECONDS = 30.0
+PAUSE_SECONDS = 0.25
 STEPS = {
     RotationState.IDLE: "StageRotationCandidate",
     RotationState.CANDIDATE_STORED: "BeginRotationApply",
@@ -82,12 +83,13 @@ class Rotations:
             return LONGEST_SLEEP_SECONDS
         wait = (next_ms - self._clock.now_ms()) / 1000
         # Due and yet not started: it is under way here, or another node holds its lease.
-        return min(max(wait, 0.25), LONGEST_SLEEP_SECONDS)
+        return min(max(wait, PAUSE_SECONDS), LONGEST_SLEEP_SECONDS)
 
     async def _take(self, rotation: Rotation) -> None:
         try:
             lease = await self._storage.leases.claim(f"rotation/{rotation.account}/{rotation.secret_id}", LEASE_SECONDS)
             if lease is None:
+                await asyncio.sleep(PAUSE_SECONDS)  # another node has it: look again, but not at once
                 return
             fence = Fence(lease.name, lease.owner, lease.epoch)
             try:
@@ -104,14 +106,12 @@ class Rotations:
     async def _steps(self, rotation: Rotation, fence: Fence) -> None:
         """Step by step until idle again. The stored state is the only memory: each pass begins with reading it."""
         principal = Principal(rotation.account, ROTATION_ROLE, "schedule")
-        first = True
+        first = True  # and so something may be left at the target from a pass that ended in the middle
         while True:
             rotation = await self._storage.rotations.get(rotation.account, rotation.secret_id)
             now_ms = self._clock.now_ms()
             waits = rotation.next_due_ms is None or rotation.next_due_ms > now_ms
-            if rotation.state is RotationState.QUARANTINED or (rotation.state is RotationState.IDLE and waits):
-                return
-            if rotation.attempts and waits:
+            if waits or rotation.state is RotationState.QUARANTINED:
                 return
             await self._storage.leases.claim(fence.lease, LEASE_SECONDS)  # still ours: a longer time for the next step
             request = StepRequest(name=rotation.secret_name, epoch=fence.epoch, resumed=first)
