@@ -28,11 +28,15 @@ class Acceptance(Enum):
 
 
 class RotationFailed(Exception):
-    """A rotator's own refusal. `reason` is one word of [a-z-] that history may show, never a target's text."""
+    """A rotator's own refusal. `reason` is one word of [a-z-] that history may show, never a target's text.
 
-    def __init__(self, reason: str) -> None:
+    `detail` says where to look (a setting's place, a line of code) and names no value.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Attributes of every object that we make, and the proof that the module took them as they were given.
+
+Root KEK and CMKs are extractable, but only under a key that the security officer marked as trusted (SECURITY 1), so
+that the root can be renewed and nobody who merely holds the PIN can carry a key away.
+"""
+
+import ctypes
+from typing import Any
+
+from pkcs11 import Attribute, AttributeSensitive, AttributeTypeInvalid, KeyType, MechanismFlag, ObjectClass
+from pkcs11.attributes import AttributeMapper
+from pkcs11.exceptions import PKCS11Error
+
+from secretsd.adapters.pkcs11.faults import ModuleRefused
+
+A = Attribute
+WRAPPING = MechanismFlag.WRAP | MechanismFlag.UNWRAP
+CRYPTING = MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
+SIGNING = MechanismFlag.SIGN | MechanismFlag.VERIFY
+
+GUARDED = {A.SENSITIVE: True, A.EXTRACTABLE: True, A.WRAP_WITH_TRUSTED: True}
+# MODIFIABLE comes last: SoftHSM applies an unwrap template one by one, and nothing can be set after it.
+CMK = {**GUARDED, A.PRIVATE: True, A.COPYABLE: False, A.MODIFIABLE: False}
+MAC_KEY = CMK
+# The security officer cannot make private objects, so the trusted original is public and lives in the session alone;
+# the user's copy is private, and the only one on the token.
+KEK_ORIGINAL = {**GUARDED, A.PRIVATE: False, A.TRUSTED: True, A.UNWRAP_TEMPLATE: GUARDED}
+KEK_COPY = {A.PRIVATE: True, A.TOKEN: True, A.MODIFIABLE: False}
+
+_HONEST_KEK = {
+    **GUARDED,
+    A.PRIVATE: True,
+    A.TOKEN: True,
+    A.TRUSTED: True,
+    A.MODIFIABLE: False,
+    A.WRAP: True,
+    A.UNWRAP: True,
+    A.ENCRYPT: False,
+    A.DECRYPT: False,
+    A.SIGN: False,
+    A.DERIVE: False,
+}
+_HONEST_MAC_KEY = {
+    **CMK,
+    A.TOKEN: True,
+    A.SIGN: True,
+    A.ENCRYPT: False,
+    A.DECRYPT: False,
+    A.WRAP: False,
+    A.UNWRAP: False,
+}
+_HONEST_CMK = {**CMK, A.TOKEN: False, A.ENCRYPT: True, A.DECRYPT: True, A.WRAP: False, A.UNWRAP: False, A.SIGN: False}
+
+
+class _Entry(ctypes.Structure):
+    """CK_ATTRIBUTE."""
+
+    _fields_ = (("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("size", ctypes.c_ulong))
+
+
+class Mapper(AttributeMapper):  # type: ignore[misc, unused-ignore]  # the binding has no types where it is absent
+    """The binding's mapper, which also packs CKA_UNWRAP_TEMPLATE: an array of attributes inside an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._alive: list[Any] = []
+        self.register_handler(A.UNWRAP_TEMPLATE, self._pack_template, bytes)
+
+    def _pack_template(self, template: dict[Attribute, Any]) -> bytes:
+        entries = (_Entry * len(template))()
+        for entry, (key, value) in zip(entries, template.items(), strict=True):
+            packed = self.pack_attribute(key, value)
+            room = ctypes.create_string_buffer(packed, len(packed))
+            self._alive.append(room)  # the module follows the pointers only after this function has returned
+            entry.type, entry.size = int(key), len(packed)
+            entry.value = ctypes.cast(room, ctypes.c_void_p).value
+        return bytes(entries)
+
+
+def _require(key: Any, wanted: dict[Attribute, Any], what: str) -> None:
+    for attribute, value in wanted.items():
+        try:
+            found = key[attribute]
+        except (AttributeTypeInvalid, AttributeSensitive, KeyError):
+            raise ModuleRefused(f"cannot trust the module: it does not tell {attribute.name} of {what}") from None
+        if bool(found) is not value:
+            raise ModuleRefused(f"cannot trust the module: {what} has {attribute.name}={bool(found)}")
+
+
+def _require_hidden(key: Any, what: str) -> None:
+    try:
+        key[A.VALUE]
+    except AttributeSensitive:
+        return
+    raise ModuleRefused(f"cannot trust the module: it shows the value of {what}")
+
+
+def _require_fixed(key: Any, what: str) -> None:
+    """Nobody with the PIN may give the key another use, neither in place nor in a copy.
+
+    SoftHSM 2.6.1 cannot make a copy that is not copyable; copies of an unmodifiable object must then be its like.
+    """
+    for change in ({A.ENCRYPT: True, A.TOKEN: False}, {A.WRAP_WITH_TRUSTED: False, A.TOKEN: False}):
+        try:
+            copy = key.copy(change)
+        except PKCS11Error:
+            continue
+        copy.destroy()
+        raise ModuleRefused(f"cannot trust the module: {what} can be copied with other attributes")
+    try:
+        key[A.DECRYPT] = True
+    except PKCS11Error:
+        return
+    raise ModuleRefused(f"cannot trust the module: the use of {what} can be changed")
+
+
+def require_honest_kek(key: Any) -> None:
+    """ModuleRefused unless the root KEK is what it was made as; reads only, apart from changes that must fail."""
+    _require(key, _HONEST_KEK, "the root KEK")
+    _require_hidden(key, "the root KEK")
+    _require_fixed(key, "the root KEK")
+
+
+def require_honest_mac_key(key: Any) -> None:
+    """ModuleRefused unless the MAC key is what it was made as."""
+    _require(key, _HONEST_MAC_KEY, "the MAC key")
+    _require_hidden(key, "the MAC key")
+
+
+def require_honest_cmk(key: Any) -> None:
+    """ModuleRefused unless a CMK, made or unwrapped, is a hidden session object for encryption alone."""
+    _require(key, _HONEST_CMK, "a CMK")
+    _require_hidden(key, "a CMK")
+    # Its length is not asked for: SoftHSM knows no VALUE_LEN of an unwrapped key. The blob's length tells it.
+    if key[A.CLASS] != ObjectClass.SECRET_KEY or key[A.KEY_TYPE] != KeyType.AES:
+        raise ModuleRefused("cannot trust the module: a CMK is no secret AES key")

@@ -1,0 +1,40 @@
+"""What the HSM's MAC over a wrapped key covers, and the digest by which a call names one."""
+
+import hashlib
+import struct
+import uuid
+from functools import lru_cache
+
+from secretsd.domain.keys import KeyMetadata, WrappedKey
+
+WRAPPED_AES_256_BYTES = 40
+"""RFC 5649 wraps 32 bytes into 40; anything else is no AES-256 key, whatever the module makes of it."""
+
+_DOMAIN = b"secretsd wrapped key 1"
+
+
+def _fields(*fields: bytes) -> bytes:
+    return b"".join(struct.pack(">I", len(field)) + field for field in fields)
+
+
+def authenticated_bytes(metadata: KeyMetadata, suite: int, kek_id: str, blob: bytes) -> bytes:
+    """Every field of a key row but the MAC, each with its length, after a word that no other MACed text starts with."""
+    return _fields(
+        _DOMAIN,
+        metadata.account.encode(),
+        uuid.UUID(metadata.key_id).bytes,
+        struct.pack(">IB", metadata.version, suite),
+        metadata.spec.value.encode(),
+        metadata.usage.value.encode(),
+        metadata.origin.value.encode(),
+        metadata.protection_level.value.encode(),
+        kek_id.encode(),
+        blob,
+    )
+
+
+@lru_cache(maxsize=4096)
+def digest(key: WrappedKey) -> bytes:
+    """32 bytes that name the row: every field goes in, the MAC too, so that a changed row is another key."""
+    covered = authenticated_bytes(key.metadata, key.suite, key.kek_id, key.blob)
+    return hashlib.sha256(_fields(covered, key.mac)).digest()

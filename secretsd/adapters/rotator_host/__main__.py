@@ -1,0 +1,5 @@
+"""Starts the rotator host as a child of the supervisor."""
+
+from secretsd.adapters.rotator_host.host import main
+
+main()

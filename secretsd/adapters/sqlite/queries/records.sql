@@ -1,0 +1,111 @@
+-- Reading records. A query starts with its name, `(hot)` where it must not walk through a table, and what it answers.
+-- {table} stands for the columns of the table's records, in the order of their fields, and the authenticator.
+
+-- account (hot)
+-- The account with this id.
+SELECT {accounts} FROM accounts WHERE id = ?1;
+
+-- user (hot)
+-- The user of an account by name.
+SELECT {users} FROM users WHERE account = ?1 AND name = ?2;
+
+-- users (hot)
+-- Users of an account after a name, in order of name.
+SELECT {users} FROM users WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- token (hot)
+-- The token with this digest.
+SELECT {tokens} FROM tokens WHERE digest = ?1;
+
+-- tokens (hot)
+-- All tokens of a user, in order of id.
+SELECT {tokens} FROM tokens WHERE account = ?1 AND user = ?2 ORDER BY id;
+
+-- binding (hot)
+-- The binding of a proof.
+SELECT {bindings} FROM bindings WHERE proof = ?1;
+
+-- bindings (hot)
+-- Bindings to users of an account after a proof, in order of proof.
+SELECT {bindings} FROM bindings WHERE account = ?1 AND proof > ?2 ORDER BY proof LIMIT ?3;
+
+-- policy (hot)
+-- The policy of an account by name.
+SELECT {policies} FROM policies WHERE account = ?1 AND name = ?2;
+
+-- policies (hot)
+-- Policies of an account after a name, in order of name.
+SELECT {policies} FROM policies WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- key (hot)
+-- The CMK of an account by id.
+SELECT {keys} FROM keys WHERE account = ?1 AND id = ?2;
+
+-- key_version (hot)
+-- One wrapped version of a CMK.
+SELECT {key_versions} FROM key_versions WHERE account = ?1 AND key_id = ?2 AND version = ?3;
+
+-- keys (hot)
+-- CMKs of an account after an id, in order of id.
+SELECT {keys} FROM keys WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
+
+-- secret (hot)
+-- The secret of an account by name.
+SELECT {secrets} FROM secrets WHERE account = ?1 AND name = ?2;
+
+-- secret_version (hot)
+-- One version of a secret by id.
+SELECT {secret_versions} FROM secret_versions WHERE account = ?1 AND secret_id = ?2 AND id = ?3;
+
+-- secret_value (hot)
+-- The sealed value of one version.
+SELECT {secret_values} FROM secret_values WHERE account = ?1 AND secret_id = ?2 AND version_id = ?3;
+
+-- secrets (hot)
+-- Secrets from name ?2 on and before name ?3, in order of name; deleted ones too when ?4 is 1; only those that carry
+-- all ?6 tags of the JSON object ?5.
+SELECT {secrets} FROM secrets
+WHERE account = ?1 AND name >= ?2 AND name < ?3
+    AND (?4 = 1 OR deletion_ms IS NULL)
+    AND (
+        ?6 = 0 OR ?6 = (
+            SELECT count(*) FROM json_each(secrets.tags) AS carried
+            JOIN json_each(?5) AS wanted ON carried.key = wanted.key AND carried.value = wanted.value
+        )
+    )
+ORDER BY name LIMIT ?7;
+
+-- secret_versions (hot)
+-- Versions of a secret below a number, the newest first.
+SELECT {secret_versions} FROM secret_versions
+WHERE account = ?1 AND secret_id = ?2 AND number < ?3 ORDER BY number DESC LIMIT ?4;
+
+-- prunable (hot)
+-- Versions of a secret whose ids are not in the JSON list ?3, past the newest ?5 of such, made before ?4; the oldest
+-- first.
+SELECT {secret_versions} FROM secret_versions
+WHERE account = ?1 AND secret_id = ?2 AND created_ms < ?4
+    AND id NOT IN (SELECT value FROM json_each(?3))
+    AND number <= (
+        SELECT number FROM secret_versions
+        WHERE account = ?1 AND secret_id = ?2 AND id NOT IN (SELECT value FROM json_each(?3))
+        ORDER BY number DESC LIMIT 1 OFFSET ?5
+    )
+ORDER BY number LIMIT ?6;
+
+-- deletions_due (hot)
+-- Secrets of all accounts whose recovery window ended by ?1, the longest overdue first.
+SELECT {secrets} FROM secrets WHERE deletion_ms IS NOT NULL AND deletion_ms <= ?1 ORDER BY deletion_ms LIMIT ?2;
+
+-- rotation (hot)
+-- The rotation of a secret.
+SELECT {rotations} FROM rotations WHERE account = ?1 AND secret_id = ?2;
+
+-- rotations_due (hot)
+-- Rotations that are due at ?1, whatever their state save quarantined; the oldest due first.
+SELECT {rotations} FROM rotations
+WHERE state <> 'quarantined' AND next_due_ms <= ?1 ORDER BY next_due_ms LIMIT ?2;
+
+-- next_due (hot)
+-- The earliest moment at which a rotation that is not quarantined is due.
+SELECT min(next_due_ms) FROM rotations WHERE state <> 'quarantined';

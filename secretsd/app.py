@@ -1,0 +1,159 @@
+"""A worker: the composition root, the one module that names adapters. Run as `python -I -m secretsd.app`."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import Any
+
+import msgspec
+import uvloop
+
+from secretsd import settings as settings_module
+from secretsd.adapters import child
+from secretsd.adapters.calendar import TriggerCalendar
+from secretsd.adapters.keystore_process.client import ProcessKeyStore
+from secretsd.adapters.rotator_host.client import ProcessRotatorHost
+from secretsd.adapters.sqlite import open_storage
+from secretsd.adapters.system_clock import SystemClock
+from secretsd.dialects.native.dialect import NativeDialect
+from secretsd.dialects.native.openapi import document_page
+from secretsd.dialects.native.pages import health_page, metrics_page
+from secretsd.domain.errors import KeyStoreUnavailable, StorageUnavailable
+from secretsd.domain.records import RecordAuthenticator
+from secretsd.domain.sensitive import Plaintext
+from secretsd.operations.authorizer import Authorizer
+from secretsd.operations.bootstrap import ensure_first_account, ensure_token
+from secretsd.operations.cache import RowCache
+from secretsd.operations.call import Parts
+from secretsd.operations.catalogue import catalogue
+from secretsd.operations.pipeline import Pipeline
+from secretsd.operations.rows import Rows
+from secretsd.operations.sealing import Sealer
+from secretsd.services.health import Health
+from secretsd.services.rotation import Rotations
+from secretsd.services.secret_deletion import SecretDeletions
+from secretsd.settings import Settings
+from secretsd.transport.limits import Limits
+from secretsd.transport.listener import Listener
+
+log = logging.getLogger("secretsd.worker")
+DRAIN_SECONDS = 5.0
+
+
+class FirstStart(msgspec.Struct, frozen=True):
+    """What the first start needs: who becomes administrator, how that is known, and `dev`'s token if there is one."""
+
+    uids: tuple[int, ...]
+    by: str
+    token: str | None = None
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What the supervisor hands a worker."""
+
+    settings: dict[str, Any]
+    listen_fds: tuple[int, ...]
+    first_start: FirstStart | None = None
+
+
+def main() -> None:
+    """The process's whole life."""
+    child.harden()
+    configuration = child.configuration(Configuration)
+    settings = settings_module.from_document(configuration.settings)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, configuration))
+
+
+async def serve(settings: Settings, configuration: Configuration) -> None:
+    """Serve until SIGTERM. Waits for the key store first: without its storage key no row can be trusted."""
+    control = child.Control()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        keystore = ProcessKeyStore(settings.keystore_socket, deadline_seconds=settings.keystore.call_seconds)
+        stack.push_async_callback(keystore.close)
+        authenticator = RecordAuthenticator((await _patiently(keystore)).reveal())
+        storage = await stack.enter_async_context(
+            open_storage(settings.storage_dir, authenticator, reads=settings.storage.read_events)
+        )
+        rotators = ProcessRotatorHost(settings.rotator_socket, attempt_seconds=settings.rotation.attempt_seconds)
+        cache = RowCache(storage, settings.cache.max_rows)
+        rows = Rows(storage, cache)
+        parts = Parts(
+            storage,
+            keystore,
+            rotators,
+            TriggerCalendar(settings.rotation.min_interval_seconds),
+            SystemClock(),
+            authenticator,
+            rows,
+            Sealer(keystore, settings.cache.data_key_seconds, settings.cache.max_data_keys),
+            Authorizer(rows, cache),
+            settings.rotation.min_interval_seconds,
+        )
+        if configuration.first_start is not None:
+            await _first_start(parts, configuration.first_start)
+        pipeline = Pipeline(parts, settings.limits.max_in_flight)
+        health = Health(keystore, storage)
+        listeners: list[Listener] = []
+        operations = catalogue()
+        pages = {
+            "/v1/openapi.json": document_page(operations),
+            "/v1/health": health_page(health),
+            "/metrics": metrics_page(pipeline, health, listeners),
+        }
+        dialect = NativeDialect(pipeline, operations, pages)
+        limits = Limits(
+            header_seconds=settings.limits.header_seconds,
+            body_seconds=settings.limits.body_seconds,
+            idle_seconds=settings.limits.idle_seconds,
+            max_connections=settings.limits.max_connections,
+        )
+        listeners += [Listener(child.listener(fd), dialect, limits) for fd in configuration.listen_fds]
+        for listener in listeners:
+            listener.start()
+        rotations = Rotations(pipeline, cache)
+        running = [asyncio.create_task(service.run()) for service in (rotations, SecretDeletions(pipeline), health)]
+        control.ready()
+        await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            if task.done():
+                log.error("cannot go on: a service ended")
+            task.cancel()
+        await asyncio.gather(*(listener.stop(DRAIN_SECONDS) for listener in listeners))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await rotations.settled()
+    control.close()
+
+
+async def _patiently(keystore: ProcessKeyStore) -> Plaintext:
+    said = False
+    while True:
+        try:
+            return await keystore.storage_key()
+        except KeyStoreUnavailable:
+            if not said:
+                log.warning("cannot serve yet: waiting for the key store")
+                said = True
+            await asyncio.sleep(0.02)
+
+
+async def _first_start(parts: Parts, wanted: FirstStart) -> None:
+    for attempt in range(50):
+        try:
+            account = await ensure_first_account(parts, wanted.uids, wanted.by)
+            if wanted.token is not None:
+                await ensure_token(parts, account, Plaintext.from_text(wanted.token), wanted.by)
+            return
+        except (KeyStoreUnavailable, StorageUnavailable):
+            if attempt == 49:
+                raise
+            await asyncio.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()

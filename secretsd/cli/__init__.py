@@ -1,0 +1,1 @@
+"""The commands: secretsd for the daemon, secretsctl for people and scripts."""

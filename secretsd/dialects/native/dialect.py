@@ -1,0 +1,93 @@
+"""The native dialect at work: one HTTP request in, one reply out, through the pipeline."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from secretsd.api.fields import show_value
+from secretsd.dialects.native.errors import TITLES, problem
+from secretsd.dialects.native.requests import Reader
+from secretsd.dialects.native.routes import MethodNotAllowed, Routes
+from secretsd.domain.errors import NotFound, SecretsdError
+from secretsd.operations.authenticator import Caller
+from secretsd.operations.pipeline import Pipeline
+from secretsd.operations.registry import Operation
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as a transport hands it over: `path` raw and without the query, `body` complete."""
+
+    method: str
+    path: str
+    query: str
+    content_type: str
+    body: bytes
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back. `request_id` is empty where nothing was asked of an operation."""
+
+    status: int
+    content_type: str
+    body: bytes
+    request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The status in words."""
+        return "OK" if self.status == 200 else TITLES[self.status]
+
+
+Page = Callable[[], tuple[int, str, bytes]]
+"""A document that is no operation (health, metrics, OpenAPI): status, content type and body."""
+
+
+class NativeDialect:
+    """Translates between HTTP and operations. The response encoder here is the one place where values are shown."""
+
+    def __init__(self, pipeline: Pipeline, operations: Mapping[str, Operation], pages: Mapping[str, Page]) -> None:
+        self._pipeline = pipeline
+        self._routes = Routes(operations.values())
+        self._readers = {name: Reader(operation) for name, operation in operations.items() if operation.route}
+        self._pages = pages
+        self._encode = msgspec.json.Encoder(enc_hook=show_value).encode
+
+    async def answer(self, incoming: Incoming) -> Reply:
+        """Run what is asked. Every reply but that of a document has its event written."""
+        try:
+            match = self._routes.match(incoming.method, incoming.path)
+        except NotFound as error:
+            page = self._pages.get(incoming.path)
+            if page is not None and incoming.method == "GET":
+                return Reply(*page())
+            return await self.refuse(incoming.caller, error)
+        except SecretsdError as error:
+            return await self.refuse(incoming.caller, error, 405 if isinstance(error, MethodNotAllowed) else None)
+        operation = match.operation
+        reader = self._readers[operation.name]
+        answer = await self._pipeline.run(
+            operation,
+            lambda: reader.read(match.name, incoming.query, incoming.body, incoming.content_type),
+            incoming.caller,
+        )
+        if answer.error is not None:
+            status, body, headers = problem(answer.error, answer.request_id)
+            return Reply(status, PROBLEM, body, answer.request_id, headers)
+        return Reply(200, JSON, self._encode(answer.response), answer.request_id)
+
+    async def refuse(self, caller: Caller, error: SecretsdError, status: int | None = None) -> Reply:
+        """The reply to a request in which no operation could be recognised; its event is written as well."""
+        answer = await self._pipeline.refuse(caller, error, {})
+        told = answer.error or error
+        code, body, headers = problem(told, answer.request_id, status if told is error else None)
+        if isinstance(error, MethodNotAllowed):
+            headers["Allow"] = error.allowed
+        return Reply(code, PROBLEM, body, answer.request_id, headers)

@@ -1,0 +1,98 @@
+"""From path, query and JSON body to an operation's typed request; errors name the field, never its text."""
+
+import re
+from typing import Any, get_args, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from secretsd.api.fields import Request, read_value
+from secretsd.domain.errors import InvalidRequest
+from secretsd.operations.registry import Operation
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_QUERY_FIELDS = 64
+_AT = re.compile(r" - at `\$\.?([A-Za-z0-9_.\[\]…]*)`$")
+_UNKNOWN = re.compile(r"contains unknown field")
+
+
+class Reader:
+    """Makes the requests of one operation. Prepared once, because each call needs it."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._type = operation.request
+        self._in_query = operation.route is not None and operation.route.method in ("GET", "DELETE")
+        self._field = operation.route.field if operation.route else None
+        fields = msgspec.structs.fields(operation.request)
+        self._names = {field.name for field in fields}
+        self._tuples = {field.name for field in fields if _is_tuple(field.type)}
+
+    def read(self, name: str | None, query: str, body: bytes, content_type: str) -> Request:
+        """The request; InvalidRequest when anything in it is not as its type says."""
+        found = self._from_query(query)
+        if body and self._in_query:
+            raise InvalidRequest("cannot read the request: this method takes no body")
+        if body:
+            found = self._from_body(body, content_type, found)
+        if self._field is not None:
+            if self._field in found:
+                raise InvalidRequest(f"cannot read the request: {self._field} stands in the path")
+            found[self._field] = name
+        try:
+            return msgspec.convert(found, self._type, strict=not self._in_query, dec_hook=read_value)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"cannot read the request: {_where(error)}") from None
+
+    def _from_query(self, query: str) -> dict[str, Any]:
+        if not query:
+            return {}
+        if not self._in_query:
+            raise InvalidRequest("cannot read the request: this method takes no query")
+        try:
+            pairs = parse_qsl(
+                query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+            )
+        except ValueError:
+            raise InvalidRequest("cannot read the query: it is not made of name=value pairs in UTF-8") from None
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key not in self._names:
+                raise InvalidRequest("cannot read the query: it has a field that this operation does not know")
+            if key in self._tuples:
+                found.setdefault(key, []).append(value)
+            elif key in found:
+                raise InvalidRequest(f"cannot read the query: {key} is given twice")
+            else:
+                found[key] = value
+        return found
+
+    def _from_body(self, body: bytes, content_type: str, found: dict[str, Any]) -> dict[str, Any]:
+        if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
+            raise InvalidRequest("cannot read the body: its content type is not application/json")
+        try:
+            read = msgspec.json.decode(body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise InvalidRequest("cannot read the body: it is not a JSON object") from None
+        return {**found, **read}
+
+
+def _is_tuple(kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        return True
+    return any(_is_tuple(part) for part in get_args(kind) if not isinstance(part, (str, int, msgspec.Meta)))
+
+
+def _where(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    place = _AT.search(text)
+    field = place[1] if place else ""
+    if _UNKNOWN.search(text):
+        return "it has a field that this operation does not know"
+    if "missing required field" in text:
+        return f"{_required(text)} is missing"
+    return f"{field or 'it'} is not of the form that the operation asks for"
+
+
+def _required(text: str) -> str:
+    found = re.search(r"missing required field `([A-Za-z0-9_]+)`", text)
+    return found[1] if found else "a field"

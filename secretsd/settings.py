@@ -1,0 +1,247 @@
+"""secretsd.yaml as frozen settings: the only reader of configuration files; all that is wrong is told at once."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+import yaml
+
+DEFAULT_CONFIG = Path("/etc/secretsd/secretsd.yaml")
+SOFTHSM2_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+
+
+def setting(default: Any, sentence: str) -> Any:
+    """A field with its default and the sentence that explains it; `config/secretsd.yaml` carries the same sentence."""
+    return field(default=default, metadata={"sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSettings:
+    """The native API on a Unix socket."""
+
+    path: str = setting("/run/secretsd/secretsd.sock", "Where the socket is; everybody may connect, a binding decides.")
+    mode: int = setting(0o666, "Permissions of the socket file.")
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPSettings:
+    """The API over TCP."""
+
+    listen: str | None = setting(None, "Loopback address and port, such as 127.0.0.1:8280; null opens no TCP port.")
+
+
+@dataclass(frozen=True, slots=True)
+class KeystoreSettings:
+    """The process that holds PIN and PKCS#11 module."""
+
+    module: str = setting(SOFTHSM2_MODULE, "The PKCS#11 library.")
+    token_label: str = setting("secretsd", "Label of the token that holds the root keys.")
+    pin_file: str = setting(
+        "credential:hsm-pin", "The user PIN: a file of mode 0600, or credential:NAME for one that systemd hands over."
+    )
+    environment: dict[str, str] = field(
+        default_factory=dict,
+        metadata={"sentence": "Variables that the library needs; SoftHSM2's own file is made for it."},
+    )
+    stall_seconds: float = setting(1.0, "A key store that answers nothing for so long is killed and started again.")
+    call_seconds: float = setting(2.0, "The longest that a call waits for the key store.")
+    max_loaded_keys: int = setting(1000, "How many keys are held as session objects at once.")
+    rate_per_account: float = setting(20_000, "Key operations a second that one account may ask for; 0 is no limit.")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where records and events are kept."""
+
+    kind: Literal["sqlite"] = setting("sqlite", "The storage engine.")
+    read_events: Literal["buffered", "durable"] = setting(
+        "buffered", "Events of reads survive a crash of the daemon (buffered) or of the host too (durable, slower)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UserSettings:
+    """Three users, so that a fault in one process opens no other (names or numeric uids)."""
+
+    worker: str = setting("secretsd", "Runs the workers and owns the storage.")
+    keystore: str = setting("secretsd-keystore", "Runs the keystore process and owns token, counters and PIN latch.")
+    rotator: str = setting("secretsd-rotator", "Runs the rotators and owns nothing.")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """What workers keep in memory."""
+
+    data_key_seconds: float = setting(300.0, "How long an unwrapped data key serves without the HSM; 0 keeps none.")
+    max_data_keys: int = setting(20_000, "Most unwrapped data keys a worker keeps.")
+    max_rows: int = setting(50_000, "Most rows a worker keeps.")
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """Rotations by schedule."""
+
+    rotators: tuple[str, ...] = setting(("random",), "The rotators that may load, by name.")
+    min_interval_seconds: int = setting(3600, "The shortest interval that a schedule may ask for.")
+    attempt_seconds: float = setting(60.0, "The longest that one step of a rotator may take.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """What a caller may take."""
+
+    header_seconds: float = setting(10.0, "The longest wait for a request's head.")
+    body_seconds: float = setting(30.0, "The longest wait for a request's body.")
+    idle_seconds: float = setting(300.0, "How long a connection without requests is kept.")
+    max_connections: int = setting(4096, "Most connections a worker holds.")
+    max_in_flight: int = setting(2048, "Most requests a worker works on at once; more are told to come again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that secretsd can be told."""
+
+    state_dir: str = setting("/var/lib/secretsd", "Holds storage/ and keystore/; back up the first, guard the second.")
+    runtime_dir: str = setting("/run/secretsd", "Holds the sockets between the processes.")
+    workers: int = setting(1, "How many worker processes serve; each is a complete node.")
+    unix: UnixSettings = field(default_factory=UnixSettings)
+    http: HTTPSettings = field(default_factory=HTTPSettings)
+    keystore: KeystoreSettings = field(default_factory=KeystoreSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    users: UserSettings = field(default_factory=UserSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    rotation: RotationSettings = field(default_factory=RotationSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+    @property
+    def storage_dir(self) -> Path:
+        """The workers' own directory."""
+        return Path(self.state_dir, "storage")
+
+    @property
+    def keystore_dir(self) -> Path:
+        """The keystore process's own directory."""
+        return Path(self.state_dir, "keystore")
+
+    @property
+    def keystore_socket(self) -> Path:
+        """Where workers reach the keystore process."""
+        return Path(self.runtime_dir, "keystore.sock")
+
+    @property
+    def rotator_socket(self) -> Path:
+        """Where workers reach the rotator host."""
+        return Path(self.runtime_dir, "rotator.sock")
+
+
+class BadSettings(Exception):
+    """All that is wrong with a configuration, a sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(path: Path) -> Settings:
+    """The settings in a YAML file; BadSettings names every problem, OSError where the file cannot be read."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise BadSettings([f"cannot read {path}{where}: it is not YAML"]) from None
+    except UnicodeDecodeError:
+        raise BadSettings([f"cannot read {path}: it is not UTF-8"]) from None
+    return from_document({} if document is None else document)
+
+
+def from_document(document: Any) -> Settings:
+    """The settings in a decoded document; BadSettings names every problem."""
+    problems: list[str] = []
+    settings: Settings | None = _read(Settings, document, "", problems)
+    if settings is not None:
+        problems += check(settings)
+    if settings is None or problems:
+        raise BadSettings(problems)
+    return settings
+
+
+def check(settings: Settings) -> list[str]:
+    """What no single type can say: ranges and combinations."""
+    problems = []
+    if not 1 <= settings.workers <= 64:
+        problems.append("cannot use workers: it is from 1 to 64")
+    if settings.http.listen is not None:
+        try:
+            host, _ = address(settings.http.listen)
+            if not ip_address(host).is_loopback:
+                problems.append("cannot use http.listen: without TLS only a loopback address is opened")
+        except ValueError:
+            problems.append("cannot use http.listen: its form is 127.0.0.1:8280 or [::1]:8280")
+    for name in ("state_dir", "runtime_dir"):
+        if not Path(getattr(settings, name)).is_absolute():
+            problems.append(f"cannot use {name}: it is not an absolute path")
+    positive = (
+        ("keystore.stall_seconds", settings.keystore.stall_seconds),
+        ("keystore.call_seconds", settings.keystore.call_seconds),
+        ("rotation.attempt_seconds", settings.rotation.attempt_seconds),
+        ("rotation.min_interval_seconds", settings.rotation.min_interval_seconds),
+        ("limits.header_seconds", settings.limits.header_seconds),
+        ("limits.body_seconds", settings.limits.body_seconds),
+    )
+    return problems + [f"cannot use {name}: it is not above zero" for name, value in positive if value <= 0]
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8280` or `[::1]:8280`; ValueError for anything else."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    ip_address(host)
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError("no port")
+    return host, int(port)
+
+
+def as_document(settings: Any) -> dict[str, Any]:
+    """The settings as plain data, for a child's configuration."""
+    return {
+        part.name: as_document(value) if is_dataclass(value := getattr(settings, part.name)) else value
+        for part in fields(settings)
+    }
+
+
+def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
+    if not isinstance(document, Mapping):
+        problems.append(f"cannot use {prefix.rstrip('.') or 'the configuration'}: it is not a mapping")
+        return None
+    types = get_type_hints(kind)
+    known = {part.name for part in fields(kind)}
+    given = {}
+    for key, value in document.items():
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {prefix}{close[0]}?" if close else ""
+            problems.append(f"cannot use {prefix}{_safe(key)}: there is no such setting{hint}")
+        elif is_dataclass(types[key]):
+            given[key] = _read(types[key], value, f"{prefix}{key}.", problems)
+        else:
+            try:
+                given[key] = msgspec.convert(value, types[key])
+            except msgspec.ValidationError:
+                problems.append(f"cannot use {prefix}{key}: it is not {_words(types[key])}")
+    return None if problems else kind(**given)
+
+
+def _words(kind: Any) -> str:
+    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    return names.get(kind, "of the form that config/secretsd.yaml shows")
+
+
+def _safe(key: Any) -> str:
+    """A key as it may be shown: what is no plain word could be a value in the wrong place."""
+    text = str(key)
+    return text if text.isidentifier() and len(text) <= 40 else "a key that is no word"

@@ -1,0 +1,68 @@
+"""`secretsd check`: all that is wrong with configuration and host, found before it matters."""
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from secretsd.settings import Settings
+from secretsd.supervisor.identities import Identities, NoSuchUser, resolve
+from secretsd.supervisor.initialise import is_initialised
+from secretsd.supervisor.pin import NoPIN, read_pin
+from secretsd.supervisor.processes import one_shot
+from secretsd.supervisor.spawn import run_once
+
+
+def problems(settings: Settings, credentials_directory: str | None) -> list[str]:
+    """A sentence for each problem; none when a start would succeed."""
+    found: list[str] = []
+    identities: Identities | None = None
+    try:
+        identities = resolve(settings.users)
+    except NoSuchUser as error:
+        found.append(str(error))
+    pin = None
+    try:
+        pin = read_pin(settings.keystore.pin_file, credentials_directory)
+    except NoPIN as error:
+        found.append(str(error))
+    module = Path(settings.keystore.module)
+    if not module.is_file():
+        found.append(f"cannot use keystore.module: there is no library {module}")
+    if not is_initialised(settings):
+        found.append(f"cannot serve: {settings.state_dir} is not initialised; run secretsd init")
+        return found
+    if identities is not None:
+        found += _directories(settings, identities)
+        if pin is not None and module.is_file():
+            found += _module(settings, identities, pin)
+    return found
+
+
+def _directories(settings: Settings, identities: Identities) -> list[str]:
+    found = []
+    for path, owner in ((settings.keystore_dir, identities.keystore), (settings.storage_dir, identities.worker)):
+        try:
+            seen = path.stat()
+        except OSError as error:
+            found.append(f"cannot use {path}: {error.strerror}")
+            continue
+        if seen.st_uid != owner.uid:
+            found.append(f"cannot use {path}: its owner is uid {seen.st_uid}, not {owner.uid}")
+        if stat.S_IMODE(seen.st_mode) & 0o077:
+            found.append(f"cannot use {path}: others may enter it; its mode should be 0700")
+    return found
+
+
+def _module(settings: Settings, identities: Identities, pin: str) -> list[str]:
+    status, output = run_once(one_shot(settings, identities, pin, "probe"))
+    try:
+        probed = json.loads(output)
+    except ValueError:
+        return [f"cannot use keystore.module: the probe ended with status {status}"]
+    return [] if probed["usable"] else [f"cannot use keystore.module: {probed['reason']}"]
+
+
+def recovery_document(kek_id: str, so_pin: str, recovery: Mapping[str, str] | None) -> str:
+    """What the operator takes off the host."""
+    return json.dumps({"kek_id": kek_id, "so_pin": so_pin, "recovery": recovery}, indent=2) + "\n"

@@ -1,0 +1,69 @@
+"""The first start of a state directory: token and root in the HSM, first account and administrator in the storage."""
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secretsd.settings import Settings
+from secretsd.supervisor.identities import Identities, prepare_directories, write_softhsm2_configuration
+from secretsd.supervisor.processes import SOFTHSM2, children, one_shot
+from secretsd.supervisor.spawn import run_once
+from secretsd.supervisor.supervisor import Supervisor
+
+MARK = "initialised"
+
+
+class CannotInitialise(Exception):
+    """The state directory cannot be initialised; the child that found out has told why on standard error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What came of it. `so_pin` and `recovery` are nowhere else."""
+
+    kek_id: str
+    so_pin: str
+    recovery: Mapping[str, str] | None
+
+
+def is_initialised(settings: Settings) -> bool:
+    """True once the root was made here."""
+    return Path(settings.state_dir, MARK).exists()
+
+
+def make_root(settings: Settings, identities: Identities, pin: str, recovery_public_key: str | None) -> Initialised:
+    """Make token and root keys. Without a recovery key this is the operator's explicit refusal of one."""
+    if is_initialised(settings):
+        raise CannotInitialise(f"cannot initialise {settings.state_dir}: it is initialised already")
+    prepare_directories(settings, identities)
+    if Path(settings.keystore.module).name == SOFTHSM2 and "SOFTHSM2_CONF" not in settings.keystore.environment:
+        write_softhsm2_configuration(settings.keystore_dir, identities.keystore)
+    further: dict[str, Any] = {"recovery_public_key": recovery_public_key, "refuse_recovery": not recovery_public_key}
+    status, output = run_once(one_shot(settings, identities, pin, "initialise", **further))
+    if status != 0:
+        raise CannotInitialise("cannot initialise the HSM token; the keystore process says why above")
+    made = json.loads(output)
+    Path(settings.state_dir, MARK).touch(mode=0o644)
+    return Initialised(made["kek_id"], made["so_pin"], made["recovery"])
+
+
+def make_first_account(settings: Settings, identities: Identities, pin: str, uids: tuple[int, ...], by: str) -> None:
+    """Run the processes just long enough for a worker to make the first account and its administrator."""
+    first_start = {"uids": list(uids), "by": by}
+    specs = children(settings, identities, pin, first_start=first_start)
+    supervisor = Supervisor(specs, on_ready=lambda _: os.kill(os.getpid(), signal.SIGTERM), environment={})
+    if supervisor.run() != 0:
+        raise CannotInitialise("cannot make the first account; the worker says why above")
+
+
+def invoking_uids() -> tuple[int, ...]:
+    """Who runs this: the real uid and, behind sudo, the uid that sudo tells of."""
+    found = {os.getuid()}
+    behind = os.environ.get("SUDO_UID", "")
+    if os.getuid() == 0 and behind.isdecimal():
+        found.add(int(behind))
+    return tuple(sorted(found))

@@ -1,0 +1,161 @@
+"""Sample records and events, complete in every field, for tests of storages and of the layers above."""
+
+import itertools
+import os
+import time
+from collections.abc import Mapping
+
+from secretsd.domain.audit import SALT_BYTES, AuditEvent, AuditRecord
+from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel, WrappedKey
+from secretsd.domain.policy import Effect, Policy, Statement
+from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.records import Record
+from secretsd.domain.rotation import Rotation, RotationState
+from secretsd.domain.schedule import Schedule
+from secretsd.domain.secrets import CURRENT, DataType, SealedValue, Secret, SecretVersion, VersionState
+
+ACCOUNT, OTHER_ACCOUNT = "100000000001", "100000000002"
+KEY_ID = "11111111-2222-4333-8444-555555555555"
+_counter = itertools.count(1)
+
+
+def account(identifier: str = ACCOUNT) -> Account:
+    """An account."""
+    return Account(identifier, "Example & Söhne", KEY_ID, 1_700_000_000_000)
+
+
+def user(name: str = "ann", owner: str = ACCOUNT) -> User:
+    """A user with policies and tags."""
+    return User(owner, name, 1_700_000_000_001, ("readers", "writers"), {"team": "düsseldorf", "": "empty name"})
+
+
+def token(digest: str = "ab" * 32, identifier: str = "t-1", expires_ms: int | None = None) -> Token:
+    """A token of the sample user."""
+    return Token(digest, identifier, ACCOUNT, "ann", 1_700_000_000_002, expires_ms)
+
+
+def binding(proof: str = "unix:uid/1000", owner: str = ACCOUNT) -> Binding:
+    """A binding to the sample user."""
+    return Binding(proof, owner, "ann", 1_700_000_000_003)
+
+
+def policy(name: str = "readers") -> Policy:
+    """A policy of two statements."""
+    allow = Statement(Effect.ALLOW, ("GetSecretValue", "List*"), ("secret/prod/*",))
+    deny = Statement(Effect.DENY, ("*",), (f"secretsd:{ACCOUNT}:secret/prod/root", "secret/?"))
+    return Policy(ACCOUNT, name, (allow, deny), "may read “prod”", 1_700_000_000_004)
+
+
+def cmk(identifier: str = KEY_ID, deletion_ms: int | None = None) -> CMK:
+    """A CMK, waiting for its deletion when that has a moment."""
+    state = KeyState.ENABLED if deletion_ms is None else KeyState.PENDING_DELETION
+    return CMK(
+        ACCOUNT,
+        identifier,
+        state,
+        KeySpec.AES_256,
+        KeyUsage.ENCRYPT_DECRYPT,
+        KeyOrigin.HSM,
+        ProtectionLevel.HSM,
+        KeyOwner.SERVICE,
+        "the account's default",
+        1,
+        1_700_000_000_005,
+        deletion_ms,
+        {"env": "prod"},
+    )
+
+
+def wrapped_key(version: int = 1) -> WrappedKey:
+    """A key version whose blob no key store ever made."""
+    kinds = (KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT, KeyOrigin.HSM, ProtectionLevel.HSM)
+    return WrappedKey(ACCOUNT, KEY_ID, version, *kinds, 1, "kek-1", bytes(range(256)), b"\x00\xff" * 16)
+
+
+def secret(
+    name: str = "prod/db/app",
+    identifier: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    deletion_ms: int | None = None,
+) -> Secret:
+    """A secret with one current version; its id is made from its name unless given."""
+    return Secret(
+        ACCOUNT,
+        name,
+        identifier or f"id-of-{name}",
+        "the app's password",
+        KEY_ID,
+        1_700_000_000_006,
+        1_700_000_000_007,
+        {CURRENT: "v-1", "blue/green": "v-1"},
+        2,
+        1,
+        {"env": "prod"} if tags is None else dict(tags),
+        deletion_ms,
+    )
+
+
+def secret_version(number: int = 1, secret_id: str = "id-of-prod/db/app", created_ms: int = 1_000) -> SecretVersion:
+    """Version `v-<number>` of a secret."""
+    kinds = (DataType.TEXT, VersionState.LIVE)
+    return SecretVersion(ACCOUNT, secret_id, f"v-{number}", number, *kinds, created_ms, KEY_ID, 1)
+
+
+def sealed_value(number: int = 1, secret_id: str = "id-of-prod/db/app", size: int = 64) -> SealedValue:
+    """A value that nobody sealed."""
+    return SealedValue(ACCOUNT, secret_id, f"v-{number}", b"\x01" * 80, bytes(size))
+
+
+def rotation(
+    secret_id: str = "id-of-prod/db/app",
+    next_due_ms: int | None = 5_000,
+    state: RotationState = RotationState.IDLE,
+    enabled: bool = True,
+) -> Rotation:
+    """A rotation by cron."""
+    schedule = Schedule(cron="0 3 * * sun", time_zone="Europe/Berlin", jitter_seconds=60)
+    return Rotation(
+        ACCOUNT,
+        secret_id,
+        "prod/db/app",
+        "random",
+        '{"length":32}',
+        schedule,
+        enabled,
+        state,
+        next_due_ms,
+        journal=("bm90ZQ==", "bm90ZSAy"),
+    )
+
+
+def every_kind() -> list[Record]:
+    """One record of each type."""
+    return [
+        account(),
+        user(),
+        token(),
+        binding(),
+        policy(),
+        cmk(),
+        wrapped_key(),
+        secret(),
+        secret_version(),
+        sealed_value(),
+        rotation(),
+    ]
+
+
+def event(
+    operation: str = "GetSecretValue",
+    *,
+    time_ms: int | None = None,
+    accounts: tuple[str, ...] = (ACCOUNT,),
+    principal: str = "user/ann",
+    resource: str = f"secretsd:{ACCOUNT}:secret/prod/db/app",
+) -> AuditRecord:
+    """An event with an id of its own, larger than those before it at the same moment; a view for each account."""
+    now_ms = time.time_ns() // 1_000_000 if time_ms is None else time_ms
+    identifier = (now_ms << 80 | next(_counter) << 40 | int.from_bytes(os.urandom(5), "big")).to_bytes(16, "big")
+    happened = AuditEvent(identifier, now_ms, accounts, principal, "token:t-1", "unix", operation, resource, "ok")
+    data = f"event {identifier.hex()} {operation} {resource}".encode()
+    return AuditRecord(happened, data, tuple((name, os.urandom(SALT_BYTES)) for name in accounts))
