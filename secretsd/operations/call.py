@@ -88,6 +88,7 @@ class Call:
         unit = UnitOfWork(changes, events.record(self.event("ok", tuple(map(_row, changes)))), self.fence)
         await self.parts.storage.commit(unit)
         self.committed = True
+        self.parts.storage.refresh()  # what waits in this process for such a change hears of it now
 
     def event(self, outcome: str, changes: tuple[ChangedRow, ...] = ()) -> AuditEvent:
         """What this call leaves behind."""
