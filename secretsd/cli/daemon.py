@@ -150,3 +150,7 @@ def _pin(settings: Settings, fd: int | None, prompt: bool) -> str:
 def _end(sentence: str) -> NoReturn:
     typer.echo(sentence, err=True)
     sys.exit(CONFIGURATION_FAULT)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from secretsd.api.values import GetSecretValueResponse
@@ -19,9 +20,7 @@ Key = tuple[str, str | None]
 class Reads(Protocol):
     """What the cache needs of a client."""
 
-    def get_secret_value(
-        self, name: str, *, stage: str | None = None
-    ) -> Coroutine[Any, Any, GetSecretValueResponse]:
+    def get_secret_value(self, name: str, *, stage: str | None = None) -> Coroutine[Any, Any, GetSecretValueResponse]:
         """The version at the stage, with its value."""
 
 
@@ -89,7 +88,7 @@ class SecretCache:
         if flight is None or now - flight.asked >= max_age_seconds:
             flight = _Flight(now, asyncio.create_task(self._client.get_secret_value(name, stage=stage)))
             self._flights[key] = flight
-            flight.task.add_done_callback(lambda _, landed=flight: self._land(key, landed))
+            flight.task.add_done_callback(partial(self._land, key, flight))
         # Shielded, because other tasks may wait for the same answer; the call ends by the client's own deadline.
         return await asyncio.shield(flight.task)
 
@@ -108,7 +107,7 @@ class SecretCache:
         self._entries.clear()
         self._flights.clear()
 
-    def _land(self, key: Key, flight: _Flight) -> None:
+    def _land(self, key: Key, flight: _Flight, _: asyncio.Task[GetSecretValueResponse]) -> None:
         error = None if flight.task.cancelled() else flight.task.exception()  # seen, even if every caller has gone
         if self._flights.get(key) is not flight:
             return  # forgotten on its way, or overtaken by a call that began later

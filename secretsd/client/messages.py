@@ -68,11 +68,10 @@ def prepare(operation: str, route: Route, request: Request) -> Outgoing:
     given = {
         name: value
         for name, default in _defaults(route.request)
-        if name == route.field or (value := getattr(request, name)) != default
+        if name != route.field and (value := getattr(request, name)) != default
     }
     target = f"/v1/{route.collection}"
     if route.field is not None:
-        given.pop(route.field)
         target += "/" + _in_path(getattr(request, route.field), route.field)
     if route.verb:
         target += f":{route.verb}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 import msgspec
+from pkcs11.exceptions import PKCS11Error
 
 from secretsd.adapters import child
 from secretsd.adapters.keystore_process.account_rates import AccountRates
@@ -16,6 +17,7 @@ from secretsd.adapters.keystore_process.configuration import Configuration, Init
 from secretsd.adapters.keystore_process.sealed_storage_key import SealedStorageKey
 from secretsd.adapters.keystore_process.service import Service
 from secretsd.adapters.keystore_process.use_counts import UseCounts
+from secretsd.adapters.pkcs11 import faults
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
@@ -38,6 +40,13 @@ def main() -> None:
         commands[configuration.command](configuration)
     except ModuleRefused as refused:
         child.refuse(str(refused))
+    except PKCS11Error as error:
+        # The library itself does not come up. It may later, so a supervisor may start the service again.
+        message = f"cannot use the PKCS#11 module: it answers {faults.name(error)}"
+        if configuration.command != "serve":
+            child.refuse(message)
+        _log(message)
+        raise SystemExit(1) from None
 
 
 def serve(configuration: Configuration) -> None:

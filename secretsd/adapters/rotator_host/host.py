@@ -32,7 +32,7 @@ class Attempt:
     """A connection: until its heading is complete it has no process."""
 
     connection: socket.socket
-    deadline: float
+    deadline: float | None
     received: bytearray = field(default_factory=bytearray)
     pid: int = 0
     pidfd: int = -1
@@ -70,8 +70,8 @@ class Host:
         os.write(self._control, READY)
         while not self._stopping or self._attempts:
             self._accept_or_not()
-            earliest = min((one.deadline for one in self._attempts.values()), default=None)
-            timeout = None if earliest is None else max(0.0, earliest - time.monotonic())
+            deadlines = [one.deadline for one in self._attempts.values() if one.deadline is not None]
+            timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
             for fd, events in self._epoll.poll(timeout):
                 if (handler := self._handlers.get(fd)) is not None:
                     handler(events)
@@ -128,17 +128,16 @@ class Host:
 
     def _read(self, one: Attempt) -> None:
         """Read the heading and not a byte more: what follows is for the attempt's eyes only."""
-        size = _LENGTH.size
-        if len(one.received) >= size:
-            size += _LENGTH.unpack_from(one.received)[0]
+        size = self._heading_size(one)
         try:
-            data = one.connection.recv(size - len(one.received)) if size <= MAX_HEADING_BYTES else b""
+            data = one.connection.recv(size - len(one.received))
         except BlockingIOError:
             return
         except OSError:
             data = b""
         one.received += data
-        if not data:
+        size = self._heading_size(one)
+        if not data or size > MAX_HEADING_BYTES:
             self._drop(one)
         elif len(one.received) == size > _LENGTH.size:
             try:
@@ -147,6 +146,12 @@ class Host:
                 self._drop(one)
             else:
                 self._begin(one, heading)
+
+    @staticmethod
+    def _heading_size(one: Attempt) -> int:
+        """The bytes of length and heading together, as far as they are known."""
+        known = len(one.received) >= _LENGTH.size
+        return _LENGTH.size + (_LENGTH.unpack_from(one.received)[0] if known else 0)
 
     def _begin(self, one: Attempt, heading: Heading) -> None:
         if heading.method == "list":
@@ -185,7 +190,7 @@ class Host:
     def _end_the_late(self) -> None:
         now = time.monotonic()
         for one in list(self._attempts.values()):
-            if one.deadline > now:
+            if one.deadline is None or one.deadline > now:
                 continue
             if one.pid == 0:
                 self._drop(one)
@@ -196,7 +201,7 @@ class Host:
     def _kill(self, one: Attempt) -> None:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
-        one.deadline = float("inf")
+        one.deadline = None  # its pidfd is what we wait for now
 
     def _ended(self, one: Attempt) -> None:
         end(one.pid)

@@ -105,7 +105,7 @@ class Misbehaving(_Nothing):
         if settings.act == "print":
             print(value)
             print(value, file=sys.stderr)
-            logging.warning("the value is %s", value)
+            logging.getLogger().warning("the value is %s", value)
             os.write(1, value.encode())
             os.write(2, value.encode())
             return Outcome.APPLIED
@@ -125,15 +125,12 @@ class Misbehaving(_Nothing):
         if settings.act == "answer-another-question":
             return "applied"
         if settings.act in ("sleep", "block", "leave-orphans"):
-            with open(settings.path, "w") as file:
-                orphans = [_orphan(session) for session in (False, True)] if settings.act == "leave-orphans" else []
-                json.dump([os.getpid(), *orphans], file)
-            os.rename(settings.path, settings.path + ".done")
+            orphans = [_orphan(session) for session in (False, True)] if settings.act == "leave-orphans" else []
+            _write(settings.path, [os.getpid(), *orphans])
             if settings.act == "sleep":
                 await asyncio.sleep(3600)
             if settings.act == "block":
-                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-                time.sleep(3600)
+                _block()
             return Outcome.APPLIED
         raise AssertionError(settings.act)
 
@@ -154,6 +151,17 @@ class Misnamed(_Nothing):
 
     class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pass
+
+
+def _write(path, pids):
+    with open(path, "w") as file:
+        json.dump(pids, file)
+    os.rename(path, path + ".done")
+
+
+def _block():
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    time.sleep(3600)
 
 
 def _orphan(session):
