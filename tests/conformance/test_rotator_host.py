@@ -262,9 +262,13 @@ async def test_a_probe_tells_of_each_version(host):
 async def test_an_attempt_that_breaks_leaves_unknown_in_apply_and_crashes_elsewhere(host, act, caplog):
     assert await host.apply(order(settings={"act": act}), noted_nowhere) is Outcome.UNKNOWN
     with pytest.raises(RotationFailed) as crashed:
-        await host.verify(order(settings={"act": act if act != "answer-another-question" else "raise"}))
+        await host.verify(order(settings={"act": act}))
     assert crashed.value.reason == "crashed"
     assert CANARY not in caplog.text + crashed.value.detail
+
+
+async def test_an_apply_that_returns_nothing_leaves_unknown(host):
+    assert await host.apply(order(settings={"act": "answer-nothing"}), noted_nowhere) is Outcome.UNKNOWN
 
 
 async def test_where_it_broke_is_told_without_a_word_of_the_error(host, caplog):

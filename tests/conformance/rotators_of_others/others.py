@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from secretsd.adapters.frames import pack
 from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, Outcome, RotationFailed
 
@@ -123,7 +124,10 @@ class Misbehaving(_Nothing):
             os.write(3, b"\x00\x00\x00\x05hello")
             return Outcome.APPLIED
         if settings.act == "answer-another-question":
-            return "applied"
+            os.write(3, pack([{"type": "Checked", "settings": "{}"}]))
+            return Outcome.APPLIED
+        if settings.act == "answer-nothing":
+            return None
         if settings.act in ("sleep", "block", "leave-orphans"):
             orphans = [_orphan(session) for session in (False, True)] if settings.act == "leave-orphans" else []
             _write(settings.path, [os.getpid(), *orphans])

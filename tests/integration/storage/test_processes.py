@@ -98,7 +98,6 @@ async def test_writers_of_two_processes_take_turns(tmp_path: Path, workers: Work
     before = shares()
     await workers.hear(lambda _: sum(shares()) - sum(before) >= 1_000)
     gained = [now - then for now, then in zip(shares(), before, strict=True)]
-    print("GAINED", gained)
     assert min(gained) >= 200, f"one process gets all the turns: {gained}"
 
 

@@ -1,0 +1,73 @@
+"""The change feed: pruned by the writer, and whoever is too far behind forgets everything."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from secretsd.adapters.sqlite import SqliteStorage, feed
+from secretsd.ports.storage import Add, DeleteVersions
+from secretsd.testing import samples
+from secretsd.testing.storage import temporary_storage
+from secretsd.testing.storage_suite import Bench
+
+USER = ("users", (samples.ACCOUNT, "ann"))
+
+
+async def look(storage: SqliteStorage) -> None:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    storage.refresh()
+
+
+async def test_one_look_a_turn(storage: SqliteStorage, bench: Bench) -> None:
+    told: list[list] = []
+    await look(storage)
+    storage.subscribe(lambda names: told.append(list(names)))
+    await bench.add(samples.user())
+    await look(storage)
+    storage.refresh()
+    assert told == [[USER]]
+
+
+async def test_what_stood_there_before_opening_is_not_told(bench: Bench, tmp_path: Path) -> None:
+    await bench.add(samples.user())
+    told: list[object] = []
+    async with temporary_storage(tmp_path / "state") as late:
+        late.subscribe(told.append)
+        await look(late)
+        assert told == []
+
+
+async def test_too_many_changes_mean_all_of_them(
+    storage: SqliteStorage, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MAX_CHANGES_A_LOOK", 5)
+    told: list[list] = []
+    storage.subscribe(lambda names: told.append(list(names)))
+    await bench.add(*(samples.secret_version(number, "s") for number in range(1, 6)))
+    await look(storage)
+    assert len(told.pop()) == 5
+    await bench.change(DeleteVersions(samples.ACCOUNT, "s"), Add(samples.user(), bench.mac(samples.user())))
+    await look(storage)
+    assert told.pop() == []
+    await bench.add(samples.user("bob"))
+    await look(storage)
+    assert told == [[("users", (samples.ACCOUNT, "bob"))]]
+
+
+async def test_a_pruned_feed_means_all_of_them(
+    storage: SqliteStorage, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "KEPT_CHANGES", 10)
+    monkeypatch.setattr(feed, "PRUNE_EVERY", 1)
+    told: list[list] = []
+    storage.subscribe(lambda names: told.append(list(names)))
+    for number in range(15):
+        await bench.add(samples.user(f"u{number}"))
+    await look(storage)
+    assert told == [[]]
+    for number in range(10):
+        await bench.add(samples.user(f"v{number}"))
+    await look(storage)
+    assert len(told[1]) == 10
