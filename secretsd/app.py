@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -103,7 +104,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         pages = {
             "/v1/openapi.json": document_page(operations),
             "/v1/health": health_page(health),
-            "/metrics": metrics_page(pipeline, health, listeners),
+            "/metrics": metrics_page(pipeline, health, listeners, lambda: asdict(storage.statistics)),
         }
         dialect = NativeDialect(pipeline, operations, pages)
         limits = Limits(

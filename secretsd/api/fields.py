@@ -8,7 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from secretsd.domain.names import NAME_PATTERN, STAGE_PATTERN, VERSION_ID_PATTERN, WORD_PATTERN
+from secretsd.domain.secrets import MAX_VALUE_BYTES
 from secretsd.domain.sensitive import Plaintext
+
+BASE64_PATTERN = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?![\s\S])"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +65,9 @@ Milliseconds = Annotated[int, Meta(ge=0, le=2**53, description="Milliseconds sin
 
 def read_value(kind: type, found: Any) -> Any:
     """msgspec's decode hook: values come in as strings and become Plaintext before anybody sees them."""
-    if kind in (TextValue, BinaryValue) and isinstance(found, str):
+    if kind in (TextValue, BinaryValue):
+        if not isinstance(found, str):
+            raise TypeError("not a string")  # msgspec makes a ValidationError of it, with the place
         return TextValue.from_text(found) if kind is TextValue else BinaryValue.from_base64(found.encode())
     raise NotImplementedError
 
@@ -79,11 +84,14 @@ def show_value(value: Any) -> Any:
 def value_schema(kind: type) -> dict[str, Any]:
     """msgspec's schema hook: what a value looks like on the wire."""
     if kind is TextValue:
-        return {"type": "string", "description": "A value that is text, at most 64 KiB of UTF-8."}
+        description = "A value that is text, at most 64 KiB of UTF-8."
+        return {"type": "string", "maxLength": MAX_VALUE_BYTES, "description": description}
     if kind is BinaryValue:
         return {
             "type": "string",
             "contentEncoding": "base64",
+            "pattern": BASE64_PATTERN,
+            "maxLength": -(-MAX_VALUE_BYTES // 3) * 4,
             "description": "A value of any bytes, at most 64 KiB, in standard base64.",
         }
     raise NotImplementedError

@@ -53,13 +53,13 @@ def serve(
     if not is_initialised(settings):
         _end(f"cannot serve: {settings.state_dir} is not initialised; run secretsd init")
     try:
-        identities = resolve(settings.users)
+        identities = resolve(settings.users, roles)
         pin = _pin(settings, pin_fd, ask_pin) if "keystore" in roles else None
     except (NoSuchUser, NoPIN) as error:
         _end(str(error))
     Path(settings.runtime_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
     names = [name for name in os.environ.get("LISTEN_FDNAMES", "").split(":") if name]
-    specs = children(settings, identities, pin, roles=roles, inherited=names if "worker" in roles else ())
+    specs = children(settings, identities, pin, roles=roles, inherited=names)
     raise typer.Exit(Supervisor(specs).run())
 
 

@@ -38,6 +38,8 @@ class Client(GeneratedCalls):
             found = await client.get_secret_value("prod/db/app")
 
     Refusals raise the SecretsdError of their kind, broken connections DaemonUnavailable. Values are Plaintext.
+    `deadline_seconds` bounds a call with all of its tries and waits; at most `connections` are open at a time. The
+    environment is read only where it is given (`Endpoint.choose` says what goes first).
     """
 
     def __init__(

@@ -101,4 +101,4 @@ async def _read(response: "aiohttp.ClientResponse") -> bytes | None:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or "no connection").lower()
+    return os.strerror(error.errno).lower() if error.errno else "no connection"

@@ -52,6 +52,8 @@ class SyncClient:
             raise ClientError("cannot use the client after a fork: make a new one in this process")
         if self._loop.is_closed():
             raise ClientError("cannot use the client: it is closed")
+        if threading.current_thread() is self._thread:
+            raise ClientError("cannot wait for the client on its own thread: await the asynchronous one there")
 
         async def used() -> Result:
             return await use(self.client)

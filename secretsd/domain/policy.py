@@ -114,5 +114,6 @@ def _located(pattern: str, own_account: str) -> tuple[str, re.Pattern[str]]:
 
 @lru_cache(maxsize=4096)
 def _glob(pattern: str) -> re.Pattern[str]:
-    # fnmatch writes each "*" as an atomic group, so that no pattern can blow up; brackets are no globs here.
-    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+    # fnmatch writes each "*" as an atomic group, so that no pattern can blow up; brackets are no globs here. A list is
+    # named by its prefix and a star, which stands for every name under it: one character "?" must not cover that.
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]").replace("?", "[!*]")))

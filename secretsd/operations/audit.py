@@ -26,7 +26,9 @@ async def lookup_events(call: Call, request: LookupEventsRequest) -> LookupEvent
     try:
         after = None if request.next_token is None else binascii.unhexlify(request.next_token)
     except ValueError:
-        raise InvalidRequest("cannot go on with the list: next_token is not one of ours") from None
+        after = b""
+    if after is not None and len(after) != 16:
+        raise InvalidRequest("cannot go on with the list: next_token is not one of ours")
     found, following = await call.parts.storage.audit.lookup(wanted, after, request.limit)
     return LookupEventsResponse(
         events=tuple(map(msgspec.Raw, found)), next_token=None if following is None else following.hex()

@@ -7,10 +7,9 @@ from typing import Any
 
 from secretsd.api.fields import Request, Response
 
-if typing.TYPE_CHECKING:
-    from secretsd.operations.call import Call
-
-Handler = Callable[["Call", Any], Awaitable[Response]]
+Handler = Callable[[Any, Any], Awaitable[Response]]
+"""Takes a Call (`operations/call.py`) and the operation's request. Not typed further: calls know their operation, and
+knowing each other would tie the two files into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def operation(name: str, route: str | None, *, audited: tuple[str, ...] = ()) ->
     """Declare the function below as an operation; types and summary come from the function itself."""
 
     def declare(handler: Handler) -> Handler:
-        hints: Mapping[str, Any] = typing.get_type_hints(handler, {**handler.__globals__, "Call": object})
+        hints: Mapping[str, Any] = typing.get_type_hints(handler, handler.__globals__)
         OPERATIONS[name] = Operation(
             name,
             Route.parse(route) if route else None,

@@ -29,11 +29,11 @@ from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation import describe_rotation, rotation_of
 from secretsd.operations.versions import (
-    current_key_version,
     data_type_of,
     given_value,
     make_version,
     open_version,
+    prune,
     put_version,
     require_key_use,
     same_again,
@@ -73,7 +73,6 @@ async def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecre
         return await _created_before(call, found, request)
     account = await call.parts.rows.account(call.account)
     key_id = request.key_id or account.default_key_id
-    await current_key_version(call, key_id)
     await require_key_use(call, "GenerateDataKey", key_id)
     secret = Secret(
         account=call.account,
@@ -150,7 +149,6 @@ async def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecre
         after = replace(after, description=request.description)
     changes: list[Change] = []
     if request.key_id is not None and request.key_id != before.key_id:
-        await current_key_version(call, request.key_id)
         after = replace(after, key_id=request.key_id)
         changes = await _re_encrypted(call, before, request.key_id)
     version_id = None
@@ -159,8 +157,9 @@ async def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecre
         version_id = request.token or new_id()
         if await same_again(call, before, version_id, value, data_type_of(value)) is None:
             version, sealed = await make_version(call, after, value, data_type_of(value), version_id, after.key_id)
+            after, pruned = await prune(call, after)
             after = after.with_version(version_id, (CURRENT,), call.time_ms)
-            changes += [call.add(version), call.add(sealed)]
+            changes += [call.add(version), call.add(sealed), *pruned]
     await call.commit(call.replace(before, after), *changes)
     return UpdateSecretResponse(name=after.name, version_id=version_id)
 

@@ -39,11 +39,12 @@ async def require_key_use(call: Call, permission: str, key_id: str) -> None:
 
     The key's state counts at once, whether or not its data keys are still in memory.
     """
-    key = await call.parts.rows.key(call.account, key_id)
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
     account = await call.parts.rows.account(call.account)
     if key_id != account.default_key_id:
+        # First of all, so that a key which is unknown and one which is forbidden look alike.
         await call.require(permission, Resource(call.account, f"key/{key_id}"))
+    key = await call.parts.rows.key(call.account, key_id)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
 
 
 async def current_key_version(call: Call, key_id: str) -> WrappedKey:
@@ -97,8 +98,9 @@ async def put_version(
         if known is not None:
             return known, secret
     version, sealed = await make_version(call, secret, value, data_type, token or new_id(), secret.key_id)
-    changed = secret.with_version(version.id, stages, call.time_ms)
-    changed, pruned = await prune(call, changed)
+    # Pruned before the new one counts, or a secret at its cap could never take a value again.
+    kept, pruned = await prune(call, secret)
+    changed = kept.with_version(version.id, stages, call.time_ms)
     await call.commit(call.replace(secret, changed), call.add(version), call.add(sealed), *pruned)
     return version, changed
 

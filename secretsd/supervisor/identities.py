@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,15 @@ class Identities:
         return len({self.worker.uid, self.keystore.uid, self.rotator.uid}) == 3 and self.worker.uid != 0
 
 
-def resolve(users: UserSettings) -> Identities:
-    """The identities that the settings name; without root everything runs as who we are. NoSuchUser otherwise."""
-    if os.geteuid() != 0:
-        own = Identity(os.geteuid(), os.getegid())
-        return Identities(own, own, own)
-    return Identities(_user(users.worker), _user(users.keystore), _user(users.rotator))
+def resolve(users: UserSettings, here: Sequence[str] = ("worker", "keystore", "rotator")) -> Identities:
+    """The identities that the settings name. NoSuchUser where one does not exist.
+
+    Without root the roles that are started `here` run as who we are; the others are whom the settings name, so that a
+    key store in a unit of its own lets the workers of another unit connect, and nobody else.
+    """
+    own = Identity(os.geteuid(), os.getegid())
+    named = {"worker": users.worker, "keystore": users.keystore, "rotator": users.rotator}
+    return Identities(**{role: own if own.uid != 0 and role in here else _user(name) for role, name in named.items()})
 
 
 def for_dev(settings: Settings) -> UserSettings:

@@ -12,6 +12,7 @@ from secretsd.supervisor.specification import ChildSpec, InheritedListener, List
 
 ROLES = ("keystore", "rotator", "worker")
 SOFTHSM2 = "libsofthsm2.so"
+_INNER = ("keystore", "rotator")
 
 
 def children(
@@ -26,9 +27,9 @@ def children(
     """One specification a process. `pin` goes to the keystore process only; `inherited` names systemd's sockets."""
     specs: list[ChildSpec] = []
     if "keystore" in roles:
-        specs.append(_keystore(settings, identities, pin or ""))
+        specs.append(_keystore(settings, identities, pin or "", inherited))
     if "rotator" in roles:
-        specs.append(_rotator(settings, identities))
+        specs.append(_rotator(settings, identities, inherited))
     if "worker" in roles:
         before = tuple(spec.name for spec in specs)
         specs += [
@@ -46,17 +47,23 @@ def one_shot(settings: Settings, identities: Identities, pin: str, command: str,
 
 def worker_listeners(settings: Settings, inherited: Sequence[str] = ()) -> tuple[Listener, ...]:
     """The sockets of the API: systemd's where it hands them over, else our own."""
-    if inherited:
-        return tuple(InheritedListener(name) for name in inherited)
+    ours = [name for name in inherited if name not in _INNER]
+    if ours:
+        return tuple(InheritedListener(name, ours[:index].count(name)) for index, name in enumerate(ours))
     listeners: list[Listener] = [UnixListener(Path(settings.unix.path), settings.unix.mode)]
     if settings.http.listen is not None:
         listeners.append(TCPListener(*address(settings.http.listen)))
     return tuple(listeners)
 
 
-def _keystore(settings: Settings, identities: Identities, pin: str) -> ChildSpec:
+def _inner_listener(name: str, path: Path, identities: Identities, inherited: Sequence[str]) -> Listener:
+    """The socket for the workers alone: systemd's where it hands one over by this name, else our own."""
+    return InheritedListener(name) if name in inherited else UnixListener(path, 0o600, identities.worker.uid)
+
+
+def _keystore(settings: Settings, identities: Identities, pin: str, inherited: Sequence[str]) -> ChildSpec:
     document = _keystore_document(settings, identities, pin, "serve")
-    listener = UnixListener(settings.keystore_socket, 0o600, identities.worker.uid)
+    listener = _inner_listener("keystore", settings.keystore_socket, identities, inherited)
     return _spec(
         "keystore",
         "secretsd.adapters.keystore_process",
@@ -84,13 +91,13 @@ def _keystore_document(settings: Settings, identities: Identities, pin: str, com
     }
 
 
-def _rotator(settings: Settings, identities: Identities) -> ChildSpec:
+def _rotator(settings: Settings, identities: Identities, inherited: Sequence[str]) -> ChildSpec:
     document = {
         "rotators": list(settings.rotation.rotators),
         "allowed_uids": sorted({identities.worker.uid}),
         "attempt_seconds": settings.rotation.attempt_seconds,
     }
-    listener = UnixListener(settings.rotator_socket, 0o600, identities.worker.uid)
+    listener = _inner_listener("rotator", settings.rotator_socket, identities, inherited)
     return _spec("rotator", "secretsd.adapters.rotator_host", identities.rotator, document, listeners=(listener,))
 
 

@@ -139,8 +139,11 @@ def _become(spec: ChildSpec, fds: list[int]) -> NoReturn:
         os.chdir("/")
         if os.geteuid() == 0:
             os.setgroups([])
-        os.setresgid(spec.gid, spec.gid, spec.gid)
-        os.setresuid(spec.uid, spec.uid, spec.uid)
+        # Left out where nothing would change: a unit's system-call filter may forbid even that.
+        if os.getresgid() != (spec.gid,) * 3:
+            os.setresgid(spec.gid, spec.gid, spec.gid)
+        if os.getresuid() != (spec.uid,) * 3:
+            os.setresuid(spec.uid, spec.uid, spec.uid)
         if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(word) for word in (1, 0, 0, 0))) != 0:
             raise OSError(ctypes.get_errno(), "the kernel knows no_new_privs not")
         os.execve(spec.argv[0], spec.argv, {**_ENVIRONMENT, **spec.environment})  # noqa: S606  # no shell is wanted

@@ -111,7 +111,10 @@ def run_once(configuration: Mapping[str, Any], uid: int | None = None) -> tuple[
 
 
 class KeyStoreProcess:
-    """A keystore process on a socket; this object plays the supervisor. `path` stays the same over restarts."""
+    """A keystore process on a socket; this object plays the supervisor. `path` stays the same over restarts.
+
+    Start it from a thread that lives on (not from asyncio.to_thread): the kernel ends it with the thread that did.
+    """
 
     def __init__(self, token: SoftHSM, *, path: Path | None = None, **configuration: Any) -> None:
         self.token = token
@@ -172,6 +175,11 @@ class KeyStoreProcess:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         os.kill(self.pid, number)
+
+    def forget(self) -> None:
+        """Close the control channel, as the end of the supervisor would."""
+        if self._control is not None:
+            self._control.close()
 
     def kill(self) -> None:
         """End it as a crash would, and wait until it is gone."""

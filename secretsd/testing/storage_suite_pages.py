@@ -24,7 +24,8 @@ class PagesSuite:
 
     async def test_people_are_paged_by_name(self, bench: Bench) -> None:
         people: list[Record] = [samples.user(name) for name in ("b", "A", "a", "ä-is-no-name-but-sorts-last", "a.b")]
-        strangers: list[Record] = [samples.user("a", samples.OTHER_ACCOUNT), samples.binding("x", samples.OTHER_ACCOUNT)]
+        other = samples.OTHER_ACCOUNT
+        strangers: list[Record] = [samples.user("a", other), samples.binding("x", other)]
         await bench.add(*people, *strangers, samples.policy("p2"), samples.policy("p1"))
         await bench.add(samples.binding("unix:uid/2"), samples.binding("unix:uid/10"))
         accounts = bench.storage.accounts

@@ -5,21 +5,20 @@ good. So what happens between its parser and the dialect is ours: every request,
 """
 
 import asyncio
-import time
-from email.utils import formatdate
+import logging
 from typing import Any, Protocol
 
 from aiohttp import web_protocol
-from aiohttp.http_parser import RawRequestMessage
 
 from secretsd.dialects.native.dialect import Incoming, Reply
-from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError
-from secretsd.domain.sensitive import Plaintext
+from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError, Throttled
 from secretsd.operations.authenticator import Caller
-from secretsd.transport.limits import Limits
+from secretsd.transport.answers import CONTINUE, answer_bytes
+from secretsd.transport.framing import Refused, accept, bearer, ends_with
+from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+log = logging.getLogger("secretsd.connection")
 
 
 class Dialect(Protocol):
@@ -29,41 +28,23 @@ class Dialect(Protocol):
     async def refuse(self, caller: Caller, error: SecretsdError, status: int | None = None) -> Reply: ...
 
 
-class Refused(Exception):
-    """The request is answered before any operation, and the connection closed after it."""
-
-    def __init__(self, status: int, error: SecretsdError) -> None:
-        super().__init__()
-        self.status = status
-        self.error = error
-
-
-class _Date:
-    """The Date header's line, made anew once a second."""
-
-    __slots__ = ("_line", "_second")
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._line = b""
-
-    def line(self) -> bytes:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n".encode()
-        return self._line
-
-
-_date = _Date()
-
-
 class Connection(web_protocol.RequestHandler):
     """Replaces aiohttp's request loop: no request objects, no task a request, one write an answer."""
 
-    __slots__ = ("_answering", "_dialect", "_half_since", "_half_timer", "_limits", "_peer")
+    __slots__ = (
+        "_answering", "_body", "_body_message", "_dialect", "_discarded", "_ended", "_gone", "_half_bytes",
+        "_half_since", "_half_timer", "_limits", "_peer", "_refusing", "_room",
+    )  # fmt: skip
 
-    def __init__(self, manager: Any, loop: asyncio.AbstractEventLoop, dialect: Dialect, peer: Peer, limits: Limits):
+    def __init__(
+        self,
+        manager: Any,
+        loop: asyncio.AbstractEventLoop,
+        dialect: Dialect,
+        peer: Peer,
+        limits: Limits,
+        room: BodyRoom,
+    ) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -78,38 +59,93 @@ class Connection(web_protocol.RequestHandler):
         self._dialect = dialect
         self._peer = peer
         self._limits = limits
+        self._room = room
         self._answering = False
+        self._ended = False
+        self._body: Any = None  # the body of the newest request that the parser has told of; it may still be coming
+        self._body_message: Any = None
         self._half_since = 0.0
+        self._half_bytes = 0
         self._half_timer: asyncio.TimerHandle | None = None
+        self._refusing: asyncio.Task[None] | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._discarded = 0
 
     async def answered(self) -> None:
         """Return once no request is being answered; the connection ends then, because it was closed to new ones."""
-        if self._answering and self._task_handler is not None:
-            await asyncio.wait([self._task_handler])
+        waiting = [self._refusing, self._task_handler if self._answering else None]
+        if tasks := [task for task in waiting if task is not None]:
+            await asyncio.wait(tasks)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; start the clock when a request has begun and is not complete yet."""
+        """Parse; start the clock when a request has begun and its head is not complete yet."""
+        if self._close or self._force_close:
+            self._discarded += len(data)
+            if self._discarded > self._limits.max_discarded_bytes:
+                self.force_close()
+            return
+        queued = len(self._messages)
+        body, before = self._body, 0 if self._body is None else self._body.total_bytes
+        in_body = body is not None and not body.is_eof()
         super().data_received(data)
-        if self._messages or self._answering:
+        if len(self._messages) > queued:
             self._half_since = 0.0
-        elif not self._half_since and not self._force_close and not self._close:
-            self._half_since = self._loop.time()
-            if self._half_timer is None:
-                self._half_timer = self._loop.call_later(self._limits.header_seconds, self._half_done)
+            message, self._body = self._messages[-1]
+            self._body_message = message
+            whole = self._buffer_paused or not self._body.is_eof() or not hasattr(message, "headers")
+            if not whole and data and not ends_with(data, message, self._body):
+                self._half_begun(0)
+        elif in_body:
+            if body.is_eof() and not getattr(self._body_message, "chunked", False):
+                rest = len(data) - (body.total_bytes - before)
+                if rest > 0:
+                    self._half_begun(rest)
+        elif data and (self._half_since or data.strip(b"\r\n")):  # empty lines between requests begin nothing
+            self._half_begun(len(data))
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's own says None, which asyncio takes as False
+        """The peer sends no more, and may still read: what it sent is answered, what it left unfinished refused."""
+        self._ended = True
+        if self._force_close or self._close:
+            return False
+        if self._body is not None and not self._body.is_eof():
+            self._body.set_exception(ConnectionResetError())
+        elif self._began():
+            self._refuse(400, InvalidRequest("cannot read the request: it broke off"))
+        self._close = True
+        if self._answering or self._messages or self._refusing is not None:
+            return True
+        self.force_close()
+        return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let go of the timer; a call that is under way runs to its end, or it would erase its own trace."""
         if self._half_timer is not None:
             self._half_timer.cancel()
             self._half_timer = None
-        if self._half_since and not self._answering:
-            self._loop.create_task(self._too_late())
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if not self._force_close and not self._close:
+            if self._body is not None and not self._body.is_eof():
+                self._body.set_exception(ConnectionResetError())
+            elif self._began():
+                self._refuse(400, InvalidRequest("cannot read the request: it broke off"))
         super().connection_lost(exc)
+
+    def force_close(self) -> None:
+        """Close now; what the peer does not read of its last answers is dropped after the write deadline."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._loop.call_later(self._limits.write_seconds, transport.abort)
 
     async def start(self) -> None:
         """The connection's one task: request after request until either side closes."""
+        refused = False
         while not self._force_close:
             if not self._messages:
+                if self._close:
+                    break
                 self._waiter = self._loop.create_future()
                 try:
                     await self._waiter
@@ -123,63 +159,78 @@ class Connection(web_protocol.RequestHandler):
             if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
                 self._resume_reading_if_drained()
             self._answering = True
-            reply, close = await self._one(message, payload)
-            self._answering = False
+            try:
+                reply, close, refused = await self._one(message, payload)
+            except Exception as error:  # noqa: BLE001  # a fault of ours ends its own connection, and is told
+                log.error("cannot answer a request: %s", type(error).__name__)
+                break
+            finally:
+                self._answering = False
             if self.transport is None:
                 break
-            self.transport.write(_bytes(reply, close))
+            close = close or (self._close and not self._messages and self._refusing is None)
+            self.transport.write(answer_bytes(reply, close, getattr(message, "method", "") == "HEAD"))
             if self._paused:
                 await self._drained()
-            if close or self._close:
+            if close:
                 break
             self._next_keepalive_close_time = self._loop.time() + self._limits.idle_seconds
             if self._keepalive_handle is None:
                 self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if self._refusing is None:  # else that task closes
+            await self._finish(refused)
         self._task_handler = None
-        if self.transport is not None:
-            self.transport.close()
 
-    async def _one(self, message: Any, payload: Any) -> tuple[Reply, bool]:
+    async def _one(self, message: Any, payload: Any) -> tuple[Reply, bool, bool]:
+        """The reply, whether the connection ends with it, and whether the request may not have been read to its end."""
         caller = Caller(self._peer.source, self._peer.uid)
+        held = 0
         try:
-            if not isinstance(message, RawRequestMessage) and not hasattr(message, "headers"):
-                raise Refused(400, InvalidRequest("cannot read the request: it is not HTTP/1.1 as we accept it"))
-            headers = message.headers
+            request = accept(message, self._limits)
+            headers = request.headers
             authorization = headers.get("Authorization")
             if authorization is not None:
-                caller = Caller(self._peer.source, self._peer.uid, _bearer(authorization))
-            if message.upgrade or "Content-Encoding" in headers:
-                raise Refused(400, InvalidRequest("cannot read the request: no upgrade and no encoding is offered"))
-            body = await self._body(message, payload) if not payload.is_eof() or payload.total_bytes else b""
-            path, _, query = message.path.partition("?")
-            if not message.path.isascii() or "#" in message.path:
-                raise Refused(400, InvalidRequest("cannot read the path: a URL is made of ASCII without a fragment"))
-            incoming = Incoming(message.method, path, query, headers.get("Content-Type", ""), body, caller)
-            return await self._dialect.answer(incoming), message.should_close
+                caller = Caller(self._peer.source, self._peer.uid, bearer(authorization))
+            body = await self._whole(request, payload) if not payload.is_eof() or payload.total_bytes else b""
+            held = len(body)
+            path, _, query = request.path.partition("?")
+            incoming = Incoming(request.method, path, query, headers.get("Content-Type", ""), body, caller)
+            return await self._dialect.answer(incoming), request.should_close, False
         except Refused as refused:
-            return await self._dialect.refuse(caller, refused.error, refused.status), True
+            return await self._dialect.refuse(caller, refused.error, refused.status), True, True
+        finally:
+            self._room.give(held)
 
-    async def _body(self, message: Any, payload: Any) -> bytes:
+    async def _whole(self, request: Any, payload: Any) -> bytes:
+        """The body; it stays counted in the shared room, for the caller to give back."""
         limit = self._limits.max_body_bytes
-        length = message.headers.get("Content-Length", "0")
+        too_large = Refused(413, LimitExceeded(f"cannot read the body: it is over {limit} bytes"))
+        length = request.headers.get("Content-Length", "0")
         if length.isdecimal() and int(length[:12]) > limit:
-            raise Refused(413, LimitExceeded(f"cannot read the body: it is over {limit} bytes"))
-        if message.headers.get("Expect", "").lower() == "100-continue" and self.transport is not None:
+            raise too_large
+        if request.headers.get("Expect", "").lower() == "100-continue" and self.transport is not None:
             self.transport.write(CONTINUE)
-        parts, size = [], 0
+        parts, size, complete = [], 0, False
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 while part := await payload.readany():
+                    if size + len(part) > limit:
+                        raise too_large
+                    self._room.take(len(part))
                     size += len(part)
-                    if size > limit:
-                        raise Refused(413, LimitExceeded(f"cannot read the body: it is over {limit} bytes"))
                     parts.append(part)
+            complete = True
         except TimeoutError:
             raise Refused(408, InvalidRequest("cannot wait for the body any longer")) from None
+        except Throttled as error:
+            raise Refused(429, error) from None
         except Refused:
             raise
         except Exception:  # noqa: BLE001  # aiohttp raises several kinds for a body that breaks off or is malformed
             raise Refused(400, InvalidRequest("cannot read the body: it broke off or is malformed")) from None
+        finally:
+            if not complete:
+                self._room.give(size)
         return b"".join(parts)
 
     async def _drained(self) -> None:
@@ -187,42 +238,62 @@ class Connection(web_protocol.RequestHandler):
             async with asyncio.timeout(self._limits.write_seconds):
                 await self._drain_helper()
         except (TimeoutError, ConnectionError):
+            if self.transport is not None:
+                self.transport.abort()
             self.force_close()
 
-    def _half_done(self) -> None:
-        """The header deadline: answer what was begun and not completed, once, and close."""
-        self._half_timer = None
-        if not self._half_since or self._answering or self.transport is None:
-            return
-        waited = self._loop.time() - self._half_since
-        if waited < self._limits.header_seconds:
-            self._half_timer = self._loop.call_later(self._limits.header_seconds - waited, self._half_done)
-            return
-        self._answering = True
-        self._loop.create_task(self._too_late())
-
-    async def _too_late(self) -> None:
-        error = InvalidRequest("cannot wait for the rest of the request any longer")
-        reply = await self._dialect.refuse(Caller(self._peer.source, self._peer.uid), error, 408)
-        if self.transport is not None:
-            self.transport.write(_bytes(reply, True))
+    async def _finish(self, refused: bool) -> None:
+        """Close. A refused peer may still be sending: closing at once would reset it and take the answer away."""
+        transport = self.transport
+        if transport is not None and refused and not self._ended and transport.can_write_eof():
+            self._close = True  # what still comes is thrown away
+            self._gone = self._loop.create_future()
+            transport.write_eof()
+            transport.resume_reading()
+            await asyncio.wait([self._gone], timeout=self._limits.linger_seconds)
         self.force_close()
 
+    def _half_begun(self, size: int) -> None:
+        if not self._half_since:
+            self._half_since = self._loop.time()
+            self._half_bytes = 0
+            if self._half_timer is None:
+                self._half_timer = self._loop.call_later(self._limits.header_seconds, self._half_done)
+        self._half_bytes += size
+        if self._half_bytes > self._limits.max_head_bytes:
+            limit = self._limits.max_head_bytes
+            self._refuse(431, LimitExceeded(f"cannot read the request: its head is over {limit} bytes"))
 
-def _bearer(authorization: str) -> Plaintext:
-    """The token of an Authorization header; whatever else stands there proves nothing, as an empty token does."""
-    scheme, _, token = authorization.partition(" ")
-    return Plaintext(token.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b"")
+    def _half_done(self) -> None:
+        """The header deadline: refuse what was begun and not completed."""
+        self._half_timer = None
+        if not self._half_since or self._close or self._force_close:
+            return
+        wait = self._half_since + self._limits.header_seconds - self._loop.time()
+        if wait > 0 or self._answering or self._messages:
+            self._half_timer = self._loop.call_later(max(wait, 0.1), self._half_done)
+            return
+        self._refuse(408, InvalidRequest("cannot wait for the rest of the request any longer"))
 
+    def _began(self) -> bool:
+        """Whether there is a request that will never be complete. To be asked once, at the end: it ends the parser."""
+        try:
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except Exception:  # noqa: BLE001  # aiohttp raises several kinds for a head that breaks off
+            return True
 
-def _bytes(reply: Reply, close: bool) -> bytes:
-    further = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-    if reply.request_id:
-        further += f"X-Request-Id: {reply.request_id}\r\n"
-    if close:
-        further += "Connection: close\r\n"
-    head = (
-        f"HTTP/1.1 {reply.status} {reply.reason}\r\nContent-Type: {reply.content_type}\r\n"
-        f"Content-Length: {len(reply.body)}\r\nCache-Control: no-store\r\n{further}"
-    )
-    return head.encode() + _date.line() + b"\r\n" + reply.body
+    def _refuse(self, status: int, error: SecretsdError) -> None:
+        """Refuse the request that is not complete, after those before it are answered; nothing more is read."""
+        if self._refusing is None:
+            self._close = True
+            self._refusing = self._loop.create_task(self._refused(status, error))
+
+    async def _refused(self, status: int, error: SecretsdError) -> None:
+        while self._answering or self._messages:
+            if self._task_handler is None:
+                break
+            await asyncio.wait([self._task_handler])
+        reply = await self._dialect.refuse(Caller(self._peer.source, self._peer.uid), error, status)
+        if self.transport is not None:
+            self.transport.write(answer_bytes(reply, True))
+        await self._finish(True)

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp.web_server import Server
 
 from secretsd.transport.connection import Connection, Dialect
-from secretsd.transport.limits import Limits
+from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import peer_of
 
 log = logging.getLogger("secretsd.listener")
@@ -22,6 +22,8 @@ class Listener:
         self._listening = listening
         self._dialect = dialect
         self._limits = limits
+        self._room = BodyRoom(limits.max_bodies_bytes)
+        self._stopped = False
         self._loop = asyncio.get_running_loop()
         self._manager = Server(_never)
         self._opening: set[asyncio.Task[Any]] = set()
@@ -36,10 +38,13 @@ class Listener:
 
     def start(self) -> None:
         """Begin to accept."""
+        if self._stopped:
+            return
         self._loop.add_reader(self._listening.fileno(), self._accept)
 
     async def stop(self, seconds: float) -> None:
         """Accept no more; let requests under way end within `seconds`, then close."""
+        self._stopped = True
         self._loop.remove_reader(self._listening.fileno())
         self._listening.close()
         self._manager.pre_shutdown()
@@ -64,16 +69,20 @@ class Listener:
             self._loop.remove_reader(self._listening.fileno())
             self._loop.call_later(0.1, self.start)
             return
-        if self.open_connections >= self._limits.max_connections:
+        if self.open_connections + len(self._opening) >= self._limits.max_connections:
             self.turned_away += 1
             connection.close()
             return
         connection.setblocking(False)
+        try:
+            peer = peer_of(connection)
+        except OSError:
+            connection.close()  # the peer has reset it meanwhile: nobody is left to be told anything
+            return
         self.accepted += 1
-        peer = peer_of(connection)
         opening = self._loop.create_task(
             self._loop.connect_accepted_socket(
-                lambda: Connection(self._manager, self._loop, self._dialect, peer, self._limits), connection
+                lambda: Connection(self._manager, self._loop, self._dialect, peer, self._limits, self._room), connection
             )
         )
         self._opening.add(opening)

@@ -213,6 +213,7 @@ async def test_no_two_attempts_share_a_process_and_none_has_seen_another_rotator
     assert all(one["rotators"] == [] for one in seen)
 
 
+@pytest.mark.needs_root
 async def test_the_host_itself_never_holds_a_value(host, running):
     """Reads the host's memory right after attempts ran: it forks from a process that no order ever reached."""
     await host.prepare(order("noting"))
@@ -388,11 +389,11 @@ async def test_junk_loses_its_own_connection_only(running, host, bytes_sent):
     assert (await host.prepare(order("random"))).text
 
 
-async def test_an_order_must_be_that_of_its_heading(running):
+async def test_an_order_must_be_that_of_its_heading(running, monkeypatch):
     """A worker's mistake must not run one account's job under another one's name."""
     client = ProcessRotatorHost(running.path)
     wrong = Heading("prepare", "noting", "000000000002", 30.0)
-    client._heading = lambda *_: wrong
+    monkeypatch.setattr(client, "_heading", lambda *_: wrong)
     with pytest.raises(RotationFailed, match="crashed"):
         await client.prepare(order("noting", account="000000000001"))
 

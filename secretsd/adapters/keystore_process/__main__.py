@@ -1,5 +1,6 @@
 """The process, `python -I -m secretsd.adapters.keystore_process`: configuration on descriptor 0, control on 3."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -21,13 +22,14 @@ from secretsd.adapters.pkcs11 import faults
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
-from secretsd.adapters.pkcs11.pkcs11_keystore import PKCS11KeyStore
+from secretsd.adapters.pkcs11.pkcs11_keystore import NoUses, PKCS11KeyStore, UseCounter
 from secretsd.adapters.pkcs11.recovery import RecoveryKey
 from secretsd.adapters.pkcs11.root_creation import create_root
 from secretsd.domain.errors import KeyStoreUnavailable
 
 _PIN_LATCH = "pin-refused"
 _USES = "key-uses"
+_LOCK = "lock"
 
 
 def main() -> None:
@@ -52,6 +54,7 @@ def main() -> None:
 def serve(configuration: Configuration) -> None:
     """Serve workers until SIGTERM or the supervisor's end. A token that is away may come back: no reason to end."""
     data_dir = _data_dir(configuration)
+    locked = _lock(data_dir)
     library = Library(configuration.module, configuration.environment)
     uses = UseCounts(data_dir / _USES, _log)
     keystore = _keystore(configuration, library, uses)
@@ -83,6 +86,7 @@ def serve(configuration: Configuration) -> None:
     service.run()
     uses.close()
     keystore.close()
+    os.close(locked)
 
 
 def initialise(configuration: Configuration) -> None:
@@ -91,6 +95,7 @@ def initialise(configuration: Configuration) -> None:
     if (pem is None) is not configuration.refuse_recovery:
         raise ModuleRefused("cannot create the root key: name a recovery key, or refuse one, and not both")
     data_dir = _data_dir(configuration)
+    locked = _lock(data_dir)
     uses = UseCounts(data_dir / _USES, _log)
     created = create_root(
         configuration.module,
@@ -103,6 +108,7 @@ def initialise(configuration: Configuration) -> None:
         SealedStorageKey(data_dir).create,
     )
     uses.close()
+    os.close(locked)
     recovery = created.recovery.document() if created.recovery else None
     _answer(Initialised(created.kek_id, created.so_pin, recovery))
 
@@ -113,18 +119,16 @@ def probe(configuration: Configuration) -> None:
     try:
         library = Library(configuration.module, configuration.environment)
         name = library.name
-        uses = UseCounts(_data_dir(configuration) / _USES, _log)
-        keystore = _keystore(configuration, library, uses)
+        keystore = _keystore(configuration, library, NoUses())
         keystore.ensure_open()
         kek_id = keystore.kek_id
         keystore.close()
-        uses.close()
     except (ModuleRefused, KeyStoreUnavailable) as error:
         reason = str(error)
     _answer(Probed(not reason, reason, name, kek_id))
 
 
-def _keystore(configuration: Configuration, library: Library, uses: UseCounts) -> PKCS11KeyStore:
+def _keystore(configuration: Configuration, library: Library, uses: UseCounter) -> PKCS11KeyStore:
     latch = PinLatch(_data_dir(configuration) / _PIN_LATCH)
     return PKCS11KeyStore(
         library, configuration.token_label, configuration.pin, latch, uses, configuration.max_loaded_keys
@@ -136,6 +140,17 @@ def _data_dir(configuration: Configuration) -> Path:
     if not data_dir.is_dir() or not os.access(data_dir, os.W_OK | os.X_OK):
         raise ModuleRefused(f"cannot use the data directory {data_dir}: it does not exist or cannot be written")
     return data_dir
+
+
+def _lock(data_dir: Path) -> int:
+    """Hold the data directory alone: two processes that count uses would each forget the other's."""
+    descriptor = os.open(data_dir / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log(f"cannot use the data directory {data_dir}: another keystore process has it")
+        raise SystemExit(1) from None  # it may be about to end, so starting again can help
+    return descriptor
 
 
 def _answer(result: msgspec.Struct) -> None:

@@ -114,9 +114,10 @@ class ProcessKeyStore:
         for _ in range(_MOST_ROWS_SENT):
             if not isinstance(answer, m.KeyUnknown):
                 return answer
-            row = m.KeyRow.of(key)
-            await self._ask(lambda number, row=row: m.Load(number, row))  # type: ignore[misc]  # no type for defaults
-            answer = await self._ask(call)
+            # Both in one frame, so that no other row takes the place of this one in between.
+            _, answer = await asyncio.gather(
+                self._ask(lambda number: m.Load(number, m.KeyRow.of(key))), self._ask(call)
+            )
         if isinstance(answer, m.KeyUnknown):
             raise KeyStoreUnavailable("cannot use the key: the key store forgets it at once", retry_after_seconds=1)
         return answer
@@ -129,6 +130,7 @@ class ProcessKeyStore:
             try:
                 answer = await link.ask(call, deadline)
             except LinkLost:
+                self._lost(link)
                 if again and not self._closed:
                     continue
                 break

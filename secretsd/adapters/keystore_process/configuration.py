@@ -37,6 +37,10 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     recovery_public_key: str | None = None
     refuse_recovery: bool = False
 
+    def __repr__(self) -> str:
+        """Without its fields: one is the PIN."""
+        return "Configuration(…)"
+
 
 class Initialised(msgspec.Struct, frozen=True):
     """The one line that `initialise` prints. `so_pin` is nowhere else: the operator keeps it, off this host."""
@@ -44,6 +48,10 @@ class Initialised(msgspec.Struct, frozen=True):
     kek_id: str
     so_pin: str
     recovery: dict[str, str] | None
+
+    def __repr__(self) -> str:
+        """Without its fields: one is the security officer's PIN."""
+        return "Initialised(…)"
 
 
 class Probed(msgspec.Struct, frozen=True):

@@ -33,11 +33,15 @@ class Link(asyncio.Protocol):
         self._bytes = 0
         self._number = 0
         self._sweeping: asyncio.TimerHandle | None = None
+        self._silent = False
 
     async def ask(self, call: Callable[[int], m.Call], deadline: float) -> m.Answer:
         """The answer to `call(number)`; KeyStoreUnavailable at the deadline, LinkLost, Throttled at the bounds."""
         if self._transport is None:
             raise LinkLost
+        if self._silent and self._waiting:
+            # One call at a time finds out whether it answers again; the others need not wait for a deadline each.
+            raise KeyStoreUnavailable("cannot reach the key store: it does not answer", retry_after_seconds=1)
         self._number = (self._number + 1) % (1 << 32)
         number = self._number
         encoded = m.encode(call(number))
@@ -73,6 +77,7 @@ class Link(asyncio.Protocol):
         except (frames.BadFrame, msgspec.MsgspecError, UnicodeDecodeError):
             self.close()
             return
+        self._silent = False
         for answer in answers:
             found = self._waiting.get(answer.id)
             if found is not None and not found[0].done():
@@ -113,6 +118,7 @@ class Link(asyncio.Protocol):
         earliest = None
         for future, deadline, _ in self._waiting.values():
             if deadline <= now:
+                self._silent = True
                 if not future.done():
                     future.set_exception(
                         KeyStoreUnavailable("cannot reach the key store in time", retry_after_seconds=1)

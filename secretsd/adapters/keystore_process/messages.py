@@ -40,6 +40,10 @@ _Context = Annotated[dict[str, str], Meta(max_length=MAX_CONTEXT_PAIRS)]
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     id: _Id
 
+    def __repr__(self) -> str:
+        """Without its fields: some hold plaintext."""
+        return f"{type(self).__name__}(…)"
+
 
 class KeyRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A WrappedKey on the wire, its fields bounded."""

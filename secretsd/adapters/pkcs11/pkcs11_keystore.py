@@ -48,6 +48,16 @@ class UseCounter(Protocol):
         """One decryption."""
 
 
+class NoUses:
+    """For whoever uses no key: any use is a mistake."""
+
+    def encrypting(self, key_id: str, version: int) -> None:
+        """Never."""
+        raise Internal(f"cannot use key {key_id} version {version} here")
+
+    decrypting = encrypting
+
+
 class PKCS11KeyStore:
     """Keys in one token. Operations raise KeyStoreUnavailable while it is away, and whatever `uses` raises.
 

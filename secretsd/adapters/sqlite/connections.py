@@ -14,6 +14,8 @@ from secretsd.domain.errors import StorageUnavailable
 
 _logger = logging.getLogger(__name__)
 MAIN, AUDIT = "main.db", "audit.db"
+LOG_BYTES_KEPT = 128 * 1024 * 1024
+"""How much of a log's file is kept to be written over once the log was longer than that."""
 
 
 Row = tuple[Any, ...]
@@ -77,7 +79,7 @@ def connect(path: Path, use: Use, busy_ms: int) -> apsw.Connection:
             connection.pragma("query_only", True)
         else:
             connection.pragma("synchronous", "full" if use is Use.WRITE_DURABLY else "normal")
-            connection.pragma("journal_size_limit", 64 * 1024 * 1024)
+            connection.pragma("journal_size_limit", LOG_BYTES_KEPT)
         if use is Use.WRITE_BUFFERED:
             connection.wal_autocheckpoint(0)
     except BaseException:

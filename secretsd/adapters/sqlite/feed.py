@@ -1,6 +1,7 @@
 """The change feed: tells caches which records any node changed, at one cheap look a loop turn."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import apsw
@@ -19,6 +20,7 @@ KEPT_CHANGES = 20_000
 PRUNE_EVERY = 5_000
 MAX_CHANGES_A_LOOK = 2_000
 """Past this many the loop would stall; forgetting everything is cheaper."""
+_BEGIN_SECONDS = 10.0
 
 OnChange = Callable[[Sequence[RecordName]], None]
 
@@ -33,7 +35,19 @@ class ChangeFeed:
         self._subscribers: list[OnChange] = []
         self._looked = False
         self._data_version = -1
-        self._position = -1
+        self._position = 0
+
+    async def begin(self) -> None:
+        """Find out where the feed stands; waits, within bounds, while another process opens, closes or repairs it."""
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        while True:
+            try:
+                self._position = self._last()
+                return
+            except apsw.BusyError as error:
+                if time.monotonic() > deadline:
+                    raise unavailable(error) from None
+            await asyncio.sleep(0.005)
 
     def subscribe(self, on_change: OnChange) -> None:
         """Call `on_change` from now on, on the loop, inside `refresh`."""
@@ -58,9 +72,6 @@ class ChangeFeed:
         self._looked = False
 
     def _catch_up(self) -> None:
-        if self._position < 0:
-            self._position = self._last()
-            return
         rows = self._reads.rows_now(_SQL["changes_after"], (self._position, MAX_CHANGES_A_LOOK + 1))
         # Numbers have no gaps, so a gap means that what stood there was pruned; fewer than we know, that another
         # storage was put in place of this one.

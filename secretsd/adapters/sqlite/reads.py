@@ -39,7 +39,7 @@ R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 MAX_LONG_READS = 1_000
 _BUSY_SECONDS = 5.0
-_THREAD_BUSY_MS = 5_000
+_LOOP_BUSY_MS, _THREAD_BUSY_MS = 20, 5_000
 
 
 class Reads:
@@ -48,8 +48,9 @@ class Reads:
     def __init__(self, directory: Path, codec: Codec, statistics: Statistics) -> None:
         self._codec = codec
         self._statistics = statistics
-        # Readers meet a lock only while another process repairs the log after a crash: the loop does not sleep then.
-        self._here = Reopening(lambda: connect(directory / MAIN, Use.READ, busy_ms=0))
+        # Readers meet a lock only while another process opens or closes the file as the only one, or repairs its log
+        # after a crash: milliseconds, and so rare that the loop may sleep through them rather than fail a call.
+        self._here = Reopening(lambda: connect(directory / MAIN, Use.READ, _LOOP_BUSY_MS))
         self._main = Reopening(lambda: connect(directory / MAIN, Use.READ, _THREAD_BUSY_MS))
         self._audit = Reopening(lambda: connect(directory / AUDIT, Use.READ, _THREAD_BUSY_MS))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage reader")
@@ -86,7 +87,7 @@ class Reads:
             await asyncio.sleep(0.002)
 
     def rows_now(self, sql: str, arguments: Arguments) -> list[Row]:
-        """The rows of a short statement, without waiting: apsw.BusyError while another process repairs the log."""
+        """The rows of a short statement, at once: apsw.BusyError while another process repairs the log."""
         if self._closed:
             raise StorageUnavailable("cannot use the storage: it is closed")
         try:

@@ -50,7 +50,7 @@ async def open_storage(
         raise unavailable(error) from None
     storage = SqliteStorage(directory, authenticator, node, reads)
     try:
-        storage.refresh()
+        await storage.begin()
         await asyncio.to_thread(node.sweep)
         yield storage
     finally:
@@ -112,6 +112,10 @@ class SqliteStorage:
     def leases(self) -> SqliteLeases:
         """Rights that one node holds at a time."""
         return self._leases
+
+    async def begin(self) -> None:
+        """Follow the change feed from here on; `open_storage` has called it."""
+        await self._feed.begin()
 
     async def commit(self, unit: UnitOfWork) -> None:
         """All of the unit, durably, or nothing of it and an error."""

@@ -88,7 +88,7 @@ def explain_usage(error: typer.TyperException) -> int:
     command = context.command_path if context is not None else "secretsctl"
     text = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text + "\n" if text.strip() else "")  # mostly the help was printed while it was made
         return FAILED
     if text.startswith("Got unexpected extra argument"):
         text = "there are more words than it takes; values come from standard input (-) or a file (@FILE)"

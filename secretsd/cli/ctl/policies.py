@@ -1,6 +1,6 @@
 """Policies: which operations on which resources are allowed or denied."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,21 +22,20 @@ def create(
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     output: Output = Form.TABLE,
 ) -> None:
-    """Make a policy from JSON: a list of statements, each with effect (Allow or Deny), action and resource.
+    """Make a policy from JSON: statements, each with effect (Allow or Deny), action and resource.
 
-    For example: [{"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/*"]}]
+    For example: {"statements": [{"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/*"]}]}
     """
     from secretsd.api.access import CreatePolicyRequest, PolicyDescription
 
-    statements = sources.read_document(source, "policy", list[dict[str, object]])
-    request = sources.as_request(
-        {"policy": policy, "statements": statements, "description": description}, CreatePolicyRequest
-    )
+    document = sources.read_document(source, "policy", dict[str, Any])
+    given = {"description": description} if description else {}
+    request = sources.as_request({**document, "policy": policy, **given}, CreatePolicyRequest)
     _show(reach(ctx).run(lambda client: client.exchange("CreatePolicy", request, PolicyDescription)), output)
 
 
 def show(ctx: typer.Context, policy: Policy, output: Output = Form.TABLE) -> None:
-    """Show a policy's statements; -o json prints them as create takes them, under `statements`."""
+    """Show a policy's statements."""
     _show(reach(ctx).run(lambda client: client.get_policy(policy)), output)
 
 

@@ -28,7 +28,9 @@ def rotate(
     every: Annotated[int | None, typer.Option(metavar="DURATION", parser=seconds, help="Such as 12h or 30d.")] = None,
     cron: Annotated[str | None, typer.Option(metavar="LINE", help="Five fields, such as '0 3 * * sun'.")] = None,
     time_zone: Annotated[str, typer.Option(metavar="ZONE", help="The zone of the cron line.")] = "UTC",
-    jitter: Annotated[int, typer.Option(metavar="DURATION", parser=seconds, help="A random delay up to this.")] = 0,
+    jitter: Annotated[
+        int | None, typer.Option(metavar="DURATION", parser=seconds, help="A random delay up to this.")
+    ] = None,
     later: Annotated[bool, typer.Option("--later", help="Only set it up; the first one comes by schedule.")] = False,
     wait: Annotated[
         int | None, typer.Option(metavar="DURATION", parser=seconds, help="Wait this long for it to be done.")
@@ -43,7 +45,7 @@ def rotate(
         given = sources.read_document(settings, "settings", dict[str, Any])
     schedule = None
     if every is not None or cron is not None:
-        schedule = ScheduleFields(every_seconds=every, cron=cron, time_zone=time_zone, jitter_seconds=jitter)
+        schedule = ScheduleFields(every_seconds=every, cron=cron, time_zone=time_zone, jitter_seconds=jitter or 0)
 
     async def start(client: "Client") -> "RotationDescription":
         before = None if wait is None else await _last_rotated(client, name)

@@ -16,6 +16,7 @@ from secretsd.operations.registry import Operation
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+PAGE_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,11 @@ class NativeDialect:
             match = self._routes.match(incoming.method, incoming.path)
         except NotFound as error:
             page = self._pages.get(incoming.path)
-            if page is not None and incoming.method == "GET":
+            if page is None:
+                return await self.refuse(incoming.caller, error)
+            if incoming.method in PAGE_METHODS:
                 return Reply(*page())
-            return await self.refuse(incoming.caller, error)
+            return await self.refuse(incoming.caller, MethodNotAllowed(PAGE_METHODS), 405)
         except SecretsdError as error:
             return await self.refuse(incoming.caller, error, 405 if isinstance(error, MethodNotAllowed) else None)
         operation = match.operation

@@ -1,6 +1,6 @@
 """Documents that are no operations and leave no event: health and metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -49,10 +49,15 @@ def health_page(seen: Seen) -> Page:
     return page
 
 
-def metrics_page(pipeline: Pipeline, seen: Seen, listeners: list[Any]) -> Page:
-    """`GET /metrics` in Prometheus's text form; names of operations and outcomes only."""
+def metrics_page(
+    pipeline: Pipeline, seen: Seen, listeners: list[Any], statistics: Callable[[], Mapping[str, int]] = dict
+) -> Page:
+    """`GET /metrics` in Prometheus's text form; names of operations and outcomes only.
+
+    `statistics` are the storage's own counts since the start, by name.
+    """
     registry = CollectorRegistry()
-    registry.register(_Metrics(pipeline.counts, seen, listeners))
+    registry.register(_Metrics(pipeline.counts, seen, listeners, statistics))
 
     def page() -> tuple[int, str, bytes]:
         return 200, METRICS, generate_latest(registry)
@@ -63,10 +68,17 @@ def metrics_page(pipeline: Pipeline, seen: Seen, listeners: list[Any]) -> Page:
 class _Metrics:
     """Read when asked for: counting costs the hot path no lock."""
 
-    def __init__(self, counts: Mapping[tuple[str, str], int], seen: Seen, listeners: list[Connections]) -> None:
+    def __init__(
+        self,
+        counts: Mapping[tuple[str, str], int],
+        seen: Seen,
+        listeners: list[Connections],
+        statistics: Callable[[], Mapping[str, int]],
+    ) -> None:
         self._counts = counts
         self._seen = seen
         self._listeners = listeners
+        self._statistics = statistics
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of this worker."""
@@ -83,6 +95,9 @@ class _Metrics:
         yield CounterMetricFamily(
             "secretsd_refused_connections", "Connections over the limit.", sum(x.turned_away for x in self._listeners)
         )
+        for name, count in self._statistics().items():
+            words = name.replace("_", " ")
+            yield CounterMetricFamily(f"secretsd_storage_{name}", f"The storage's count of {words}.", count)
         status = self._seen.keystore_status
         up = int(status is not None and status.available)
         yield GaugeMetricFamily("secretsd_keystore_up", "1 while the key store answers.", up)

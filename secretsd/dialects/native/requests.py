@@ -26,6 +26,7 @@ class Reader:
         fields = msgspec.structs.fields(operation.request)
         self._names = {field.name for field in fields}
         self._tuples = {field.name for field in fields if _is_tuple(field.type)}
+        self._texts = {field.name for field in fields if _is_text(field.type)}
 
     def read(self, name: str | None, query: str, body: bytes, content_type: str) -> Request:
         """The request; InvalidRequest when anything in it is not as its type says."""
@@ -58,6 +59,9 @@ class Reader:
         for key, value in pairs:
             if key not in self._names:
                 raise InvalidRequest("cannot read the query: it has a field that this operation does not know")
+            if value.lower() == "null" and key not in self._texts:
+                # msgspec would take the word for an absent value; in a query, absent is absent.
+                raise InvalidRequest(f"cannot read the request: {key} is not of the form that the operation asks for")
             if key in self._tuples:
                 found.setdefault(key, []).append(value)
             elif key in found:
@@ -80,6 +84,12 @@ def _is_tuple(kind: Any) -> bool:
     if get_origin(kind) is tuple:
         return True
     return any(_is_tuple(part) for part in get_args(kind) if not isinstance(part, (str, int, msgspec.Meta)))
+
+
+def _is_text(kind: Any) -> bool:
+    if kind is str:
+        return True
+    return any(_is_text(part) for part in get_args(kind) if not isinstance(part, (str, int, msgspec.Meta)))
 
 
 def _where(error: msgspec.ValidationError) -> str:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.adapters.pkcs11.key_rows import authenticated_bytes
 from secretsd.domain.envelope import COMMITMENT, CiphertextHeader, canonical_context
+from secretsd.domain.errors import InvalidCiphertext
 from secretsd.testing.keystore_suite import CONTEXT, TEXT, USE, metadata
 from secretsd.testing.softhsm import KeyStoreProcess, SoftHSM, run_once, softhsm_module
 
@@ -39,6 +40,12 @@ def stored_files(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file()]
 
 
+def sealed_with(cmk: bytes, like: bytes, text: bytes) -> bytes:
+    """A ciphertext with the header of another one, made by somebody who has the CMK and leaves out what he likes."""
+    header, packed, _ = CiphertextHeader.split(like)
+    return packed + AESGCM(cmk).encrypt(header.iv, text, packed + canonical_context(CONTEXT))
+
+
 async def test_the_operators_private_key_alone_opens_everything(tmp_path: Path, operator: rsa.RSAPrivateKey) -> None:
     """The recovery wrap is worth what it opens: a key row's MAC, the CMK in it, a ciphertext under that."""
     token = SoftHSM.create(tmp_path, recovery_public_key=public_pem(operator))
@@ -53,13 +60,18 @@ async def test_the_operators_private_key_alone_opens_everything(tmp_path: Path, 
         keystore = ProcessKeyStore(process.path, deadline_seconds=30)
         key = await keystore.generate_key(metadata())
         ciphertext = await keystore.encrypt(key, USE, TEXT, CONTEXT)
+        cmk = aes_key_unwrap_with_padding(kek, key.blob)
+        for start in (b"", bytes(31), bytes(31) + b"\1"):
+            with pytest.raises(InvalidCiphertext):
+                await keystore.decrypt(key, USE, sealed_with(cmk, ciphertext, start + TEXT.reveal()), CONTEXT)
+        committed = sealed_with(cmk, ciphertext, COMMITMENT + TEXT.reveal())
+        assert await keystore.decrypt(key, USE, committed, CONTEXT) == TEXT
         await keystore.close()
 
     assert key.kek_id == recovery["kek_id"] == token.initialised["kek_id"]
     mac = HMAC(mac_key, hashes.SHA256())
     mac.update(authenticated_bytes(key.metadata, key.suite, key.kek_id, key.blob))
     mac.verify(key.mac)
-    cmk = aes_key_unwrap_with_padding(kek, key.blob)
     header, packed, encrypted = CiphertextHeader.split(ciphertext)
     opened = AESGCM(cmk).decrypt(header.iv, encrypted, packed + canonical_context(CONTEXT))
     assert opened == COMMITMENT + TEXT.reveal()

@@ -4,6 +4,7 @@ import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def own_token(tmp_path: Path, module_shim: Shim) -> Iterator[SoftHSM]:
     module_shim.fail()
 
 
-def start(token: SoftHSM, **more: object) -> tuple[int, str]:
+def start(token: SoftHSM, **more: Any) -> tuple[int, str]:
     """Status and last words of a process that does not get to serve."""
     process = KeyStoreProcess(token, **more)
     try:
@@ -61,7 +62,7 @@ def test_a_refused_pin_is_tried_once_and_a_changed_one_once_more(own_token: Soft
 async def test_a_pin_that_stops_working_ends_the_process_for_good(own_token: SoftHSM, module_shim: Shim) -> None:
     """It was changed while the process ran, and the login was lost: another try with it would be a wasted one."""
     with KeyStoreProcess(own_token) as process:
-        keystore = ProcessKeyStore(process.path, deadline_seconds=30)
+        keystore = ProcessKeyStore(process.path, deadline_seconds=2)
         await keystore.random(1)
         tries = module_shim.logins()
         module_shim.fail("C_GenerateRandom close-all 0 1", "C_Login return 0xa0 1")

@@ -46,6 +46,11 @@ class Workers:
             self.said.append(words)
             self.counts[words[0], words[-1].partition("/")[0]] += 1
 
+    async def hear_more(self, count: int) -> None:
+        """Listen to so many lines more."""
+        enough = len(self.said) + count
+        await self.hear(lambda said: len(said) >= enough)
+
     async def kill(self, name: str) -> None:
         """SIGKILL a worker and wait until it is gone."""
         await self.hear(lambda _: name in self._pids)

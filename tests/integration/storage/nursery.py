@@ -10,11 +10,13 @@ import json
 import os
 import signal
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
 from secretsd.adapters.sqlite import SqliteStorage
-from secretsd.ports.storage import Add, Conflict, Replace, UnitOfWork
+from secretsd.domain.errors import Conflict
+from secretsd.ports.storage import Add, Replace, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.storage import authenticator, temporary_storage
 
@@ -51,7 +53,7 @@ async def write(storage: SqliteStorage, name: str) -> None:
             event = samples.event(resource=f"read/{name}")
             await storage.audit.record(event)
             say("read", event.event.id.hex())
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
     await asyncio.gather(*(create(task) for task in range(6)), count(), read(), read())
 
@@ -101,8 +103,10 @@ def main() -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
                 asyncio.run(work(order))
-            finally:
-                os._exit(0 if sys.exc_info()[0] is None else 1)
+            except BaseException:  # noqa: BLE001 - a fork must not run on in the nursery's loop, whatever happened
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
         say("pid", order["name"], pid)
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 import errno
+import itertools
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from secretsd.adapters.sqlite import SqliteStorage, writer
+from secretsd.adapters.sqlite.units import apply_unit
 from secretsd.domain.errors import Internal, NotFound, StorageUnavailable, Throttled
 from secretsd.ports.storage import Add, EventFilter, UnitOfWork
 from secretsd.testing import samples
@@ -62,18 +66,41 @@ async def test_fewer_fsyncs_than_writes_under_load(storage: SqliteStorage, bench
 
 @pytest.mark.parametrize(("device", "reason"), [("/dev/full", "the disk is full"), ("/dev/zero", "input or output")])
 async def test_a_failed_commit_fails_all_of_its_units_and_the_next_one_works(
-    storage: SqliteStorage, bench: Bench, breakage: Callable[[str], None], device: str, reason: str
+    storage: SqliteStorage,
+    bench: Bench,
+    breakage: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    reason: str,
 ) -> None:
+    """The first unit holds the writer until all others wait for one batch, whose first unit finds the disk broken."""
+    begun, queued, calls = threading.Event(), threading.Event(), itertools.count(1)
+
+    def apply(connection: apsw.Connection, unit: UnitOfWork) -> None:
+        call = next(calls)
+        if call == 1:
+            begun.set()
+            queued.wait(20)
+        elif call == 2:
+            breakage(device)
+        apply_unit(connection, unit)
+
+    monkeypatch.setattr("secretsd.adapters.sqlite.storage.apply_unit", apply)
     events = await bench.events()
-    breakage(device)
-    users = [samples.user(f"u{number}") for number in range(5)]
-    outcomes = await asyncio.gather(*(bench.add(user) for user in [*users, users[0]]), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {StorageUnavailable}
+    users = [samples.user(f"u{number}") for number in range(6)]
+    first = asyncio.create_task(bench.add(users[0]))
+    assert await asyncio.to_thread(begun.wait, 20)
+    commits = [asyncio.create_task(bench.add(user)) for user in [*users[1:], users[1]]]
+    await asyncio.sleep(0)
+    queued.set()
+    await first
+    outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 6
     assert all(reason in str(outcome) for outcome in outcomes)
-    assert await storage.accounts.users(samples.ACCOUNT, "", 9) == []
-    assert await bench.events() == events
+    assert await storage.accounts.users(samples.ACCOUNT, "", 9) == users[:1]
+    assert len(await bench.events()) == len(events) + 1
     assert storage.statistics.failed_batches == 1
-    await bench.add(*users)
+    await bench.add(*users[1:])
     assert await storage.accounts.users(samples.ACCOUNT, "", 9) == users
 
 

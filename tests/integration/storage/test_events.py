@@ -41,7 +41,9 @@ async def test_the_log_is_emptied_and_no_event_is_lost(
     assert reader.execute("SELECT count FROM log_starts").get >= 3
     assert reader.execute("PRAGMA integrity_check").get == "ok"
     reader.close()
-    assert (tmp_path / "state" / "audit.db-wal").stat().st_size < 64 * 4_096 * 64
+    # Bytes 12 to 16 of a write-ahead log count how often it began anew (SQLite's file format, section 4.1).
+    header = (tmp_path / "state" / "audit.db-wal").read_bytes()[:32]
+    assert int.from_bytes(header[12:16], "big") >= 3
 
 
 async def test_a_reader_of_the_old_log_only_delays_its_emptying(
@@ -71,7 +73,7 @@ async def test_another_writer_is_waited_for_without_holding_up_the_loop(
     other.execute("BEGIN IMMEDIATE")
     record = samples.event()
     future = storage.audit.record(record)
-    while storage.statistics.busy_waits < 3:
+    while storage.statistics.busy_waits < 3:  # noqa: ASYNC110 - a count, nobody tells of it
         await asyncio.sleep(0.001)
     assert not future.done()
     other.execute("COMMIT")
@@ -128,7 +130,8 @@ async def test_a_look_examines_so_many_rows_and_says_where_to_go_on(
     for _ in range(3):
         await bench.change()
     wanted = EventFilter(samples.ACCOUNT, operation="Rare")
-    after, looks, found = None, 0, []
+    found: list[bytes] = []
+    after, looks = None, 0
     while looks == 0 or after is not None:
         page, after = await storage.audit.lookup(wanted, after, 5)
         found += page

@@ -43,7 +43,7 @@ async def test_an_older_schema_is_brought_up(tmp_path: Path, monkeypatch: pytest
     async with temporary_storage(tmp_path) as storage:
         await storage.audit.record(samples.event())
     known = {database: schema.migrations(database) for database in ("main", "audit")}
-    monkeypatch.setattr(schema, "migrations", lambda database: [*known[database], "CREATE TABLE later (x) STRICT"])
+    monkeypatch.setattr(schema, "migrations", lambda database: [*known[database], "CREATE TABLE later (x TEXT) STRICT"])
     async with temporary_storage(tmp_path):
         pass
     connection = apsw.Connection(str(tmp_path / "audit.db"))

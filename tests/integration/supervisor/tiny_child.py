@@ -17,6 +17,7 @@ CONTROL_FD = 3
 
 
 def facts() -> dict[str, object]:
+    fds = sorted(int(fd) for fd in os.listdir("/proc/self/fd") if is_open(int(fd)))
     umask = os.umask(0)
     os.umask(umask)
     with (
@@ -36,7 +37,7 @@ def facts() -> dict[str, object]:
             "directory": os.getcwd(),
             "environ": environ.read(),
             "command": command.read(),
-            "fds": sorted(int(fd) for fd in os.listdir("/proc/self/fd") if is_open(int(fd))),
+            "fds": fds,
             "kinds": {fd: os.readlink(f"/proc/self/fd/{fd}").split(":")[0] for fd in range(5) if is_open(fd)},
             "blocked": int(status["SigBlk"], 16),
             "ignored": int(status["SigIgn"], 16),

@@ -18,10 +18,6 @@ SET owner = excluded.owner, epoch = excluded.epoch, boot_id = excluded.boot_id, 
 -- Take a lease from this owner and epoch; the row keeps the epoch.
 UPDATE leases SET owner = '', expires_ms = 0 WHERE name = ?1 AND owner = ?2 AND epoch = ?3;
 
--- lease_owners
--- Every owner of a lease, to tell which node files are still worth keeping.
-SELECT DISTINCT owner FROM leases;
-
 -- announce (hot)
 -- A row of the change feed.
 INSERT INTO changes (table_name, key) VALUES (?1, ?2);
@@ -60,7 +56,3 @@ DELETE FROM changes WHERE seq <= ?1;
 -- data_version
 -- Grows whenever another connection, of this process or any other, has committed to the file.
 PRAGMA data_version;
-
--- meta (hot)
--- One fact about the storage itself.
-SELECT value FROM meta WHERE name = ?1;
