@@ -14,6 +14,7 @@ from secretsd.supervisor import dev as development
 from secretsd.supervisor.identities import NoSuchUser, resolve, write_private
 from secretsd.supervisor.initialise import (
     CannotInitialise,
+    hold,
     invoking_uids,
     is_initialised,
     make_first_account,
@@ -53,9 +54,10 @@ def serve(
     if not is_initialised(settings):
         _end(f"cannot serve: {settings.state_dir} is not initialised; run secretsd init")
     try:
+        hold(settings)
         identities = resolve(settings.users, roles)
         pin = _pin(settings, pin_fd, ask_pin) if "keystore" in roles else None
-    except (NoSuchUser, NoPIN) as error:
+    except (CannotInitialise, NoSuchUser, NoPIN) as error:
         _end(str(error))
     Path(settings.runtime_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
     names = [name for name in os.environ.get("LISTEN_FDNAMES", "").split(":") if name]

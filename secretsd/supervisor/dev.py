@@ -12,7 +12,7 @@ import yaml
 
 from secretsd.settings import BadSettings, Settings, from_document
 from secretsd.supervisor.identities import Identities, Identity, blocked_at, for_dev, resolve, write_private
-from secretsd.supervisor.initialise import invoking_uids, is_initialised, make_root
+from secretsd.supervisor.initialise import hold, invoking_uids, is_initialised, make_root
 from secretsd.supervisor.pin import read_pin
 from secretsd.supervisor.processes import children
 from secretsd.supervisor.specification import Listener, TCPListener
@@ -23,6 +23,7 @@ def run(state_dir: Path, listen: str, socket: Path | None) -> int:
     """Serve until told to stop; the exit status. Prints `ready` when everything serves and admin.env is written."""
     state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     settings = dev_settings(state_dir, listen, socket)
+    hold(settings)
     identities = _identities(settings)
     pin_file = Path(settings.keystore.pin_file)
     if not pin_file.exists():

@@ -1,5 +1,6 @@
 """The first start of a state directory: token and root in the HSM, first account and administrator in the storage."""
 
+import fcntl
 import json
 import os
 import signal
@@ -28,6 +29,23 @@ class Initialised:
     kek_id: str
     so_pin: str
     recovery: Mapping[str, str] | None
+
+
+def hold(settings: Settings) -> int | None:
+    """Hold the state directory for this process, so that no second daemon starts on it; the lock's descriptor.
+
+    None where the directory is not ours to write in: then it belongs to several units, and systemd starts each once.
+    """
+    try:
+        fd = os.open(Path(settings.state_dir, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise CannotInitialise(f"cannot start: another daemon runs on {settings.state_dir}") from None
+    return fd
 
 
 def is_initialised(settings: Settings) -> bool:
