@@ -1,1 +1,1 @@
-"""The rotators that come with secretsd: one module a kind of credential, found by entry point, run by the rotator host."""
+"""The rotators that come with secretsd: one module a kind of credential, found by entry point, run apart."""

@@ -1,5 +1,6 @@
 """The first start of a state directory: token and root in the HSM, first account and administrator in the storage."""
 
+import errno
 import fcntl
 import json
 import os
@@ -38,8 +39,10 @@ def hold(settings: Settings) -> int | None:
     """
     try:
         fd = os.open(Path(settings.state_dir, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):  # EROFS: a unit's ProtectSystem= says it first
+            return None
+        raise
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

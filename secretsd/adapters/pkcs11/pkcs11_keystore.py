@@ -281,6 +281,3 @@ def _seal(key: Any, iv: bytes, bound: bytes, text: bytes) -> bytes:
 def _unseal(key: Any, iv: bytes, bound: bytes, encrypted: bytes) -> bytes:
     parameters = GCMParams(iv, bound, TAG_BYTES * 8)
     return bytes(key.decrypt(encrypted, mechanism=Mechanism.AES_GCM, mechanism_param=parameters))
-
-
-__all__ = ["ModuleRefused", "PKCS11KeyStore"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
-from pkcs11.exceptions import NoSuchToken, PKCS11Error
+from pkcs11.exceptions import PKCS11Error
 
 from secretsd.adapters.pkcs11 import attributes, faults, known_answers
 from secretsd.adapters.pkcs11.faults import ModuleRefused, PinRefused
@@ -162,6 +162,3 @@ class TokenSession:
 
 class RootMissing(PKCS11Error):  # type: ignore[misc, unused-ignore]  # the binding has no types where it is absent
     """The token answers but shows no root keys: a lost login, or the wrong token."""
-
-
-__all__ = ["KEK_LABEL", "MAC_LABEL", "NoSuchToken", "Root", "RootMissing", "TokenSession"]

@@ -1,12 +1,12 @@
 """A user and all that hangs on one: policy, tokens, binding. And the ring of keys, which only ever grows."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from secretsd.testing.kill_hunt.caller import Caller
 from secretsd.testing.kill_hunt.journal import Request
-from secretsd.testing.kill_hunt.owner import ANYTHING, Act, Owner, State
+from secretsd.testing.kill_hunt.owner import ANYTHING, AWAY, Act, Away, Owner, State
 from secretsd.testing.kill_hunt.plan import Kind
 
 Body = Mapping[str, Any] | None
@@ -21,6 +21,8 @@ class AccessOwner(Owner):
         self._number = number
         self._generation = 0
         self._steps: Iterator[str] = iter(())
+        self._tokens: dict[str, tuple[str, str]] = {}
+        self.state = _nobody()
         self.elder: list[tuple[int, State]] = []
 
     @property
@@ -42,8 +44,6 @@ class AccessOwner(Owner):
 
     def act(self, kind: Kind) -> Act:
         """The next thing that this user has not had yet."""
-        if not self.state:
-            self.state = _nobody()
         while True:
             for step in self._steps:
                 act = self._act(step)
@@ -61,10 +61,13 @@ class AccessOwner(Owner):
         """All five kinds of record."""
         user = self.ask(self._of_user("DescribeUser", "GET"), "not-found")
         tokens = self.ask(self._of_user("ListTokens", "GET", "tokens"), "not-found") or {"tokens": ()}
+        listed = [token["id"] for token in tokens["tokens"]]
+        if wholly:
+            self._try_tokens(listed, () if user is None else user["policies"])
         policy = self.ask(self._of_policy("GetPolicy", "GET", f"/v1/policies/{self._policy}"), "not-found")
         return {
             "user": None if user is None else list(user["policies"]),
-            "tokens": [token["id"] for token in tokens["tokens"]],
+            "tokens": listed,
             "policy": None if policy is None else policy["statements"],
             "binding": self._bound(),
         }
@@ -77,6 +80,20 @@ class AccessOwner(Owner):
             for self._generation, self.state in self.elder:
                 super().verify(wholly=True)
             self._generation, self.state = now
+
+    def _try_tokens(self, listed: Sequence[str], policies: Sequence[str]) -> None:
+        """A token that is listed proves its user, who may do what the policy says; one that was ended proves nothing."""
+        for id, (user, token) in self._tokens.items():
+            if user != self._user:
+                continue
+            expected = "unauthenticated" if id not in listed else "ok" if policies else "access-denied"
+            resource = "" if expected == "unauthenticated" else self.resource("caller")
+            request = Request("GetCallerIdentity", "GET", "/v1/caller-identity", resource, bearer=token)
+            answer = self.caller.call(request)
+            if answer.kind in AWAY:
+                raise Away
+            if (answer.kind or "ok") != expected:
+                self.journal.finding(f"a token of {self.name} gives {answer.kind or 'ok'} instead of {expected}")
 
     def _bound(self) -> bool:
         query: dict[str, Any] = {"limit": 100}
@@ -107,7 +124,7 @@ class AccessOwner(Owner):
                 )
                 return Act(request, lambda state, _: {**state, "user": []})
             case "policy" if not has_policy:
-                statements = [{"effect": "Allow", "action": ["Get*"], "resource": [f"secret/{self._user}/*"]}]
+                statements = [{"effect": "Allow", "action": ["GetCallerIdentity"], "resource": ["caller"]}]
                 body = {"policy": self._policy, "statements": statements}
                 request = self._of_policy("CreatePolicy", "POST", "/v1/policies", body)
                 return Act(request, lambda state, _: {**state, "policy": statements})
@@ -118,7 +135,7 @@ class AccessOwner(Owner):
                 request = self._of_user("DetachPolicy", "POST", "detach-policy", attach)
                 return Act(request, lambda state, _: {**state, "user": []})
             case "token" if has_user:
-                return Act(self._of_user("CreateToken", "POST", "create-token", {}), _with_token)
+                return Act(self._of_user("CreateToken", "POST", "create-token", {}), self._with_token)
             case "end-token" if self.state["tokens"]:
                 gone = self.state["tokens"][0]
                 request = self._of_user("DeleteToken", "POST", "delete-token", {"id": gone})
@@ -128,6 +145,12 @@ class AccessOwner(Owner):
             case "unbind" if self.state["binding"]:
                 return self._bind("DeleteBinding", "/v1/bindings:delete", {"proof": self._proof}, False)
         return None
+
+    def _with_token(self, state: State, answer: Body) -> State:
+        if answer is None:
+            return {**state, "tokens": _OneMore(state["tokens"])}
+        self._tokens[answer["id"]] = self._user, answer["token"]
+        return {**state, "tokens": sorted([*state["tokens"], answer["id"]])}  # they are listed in order of their ids
 
     def _bind(self, operation: str, path: str, body: Any, bound: bool) -> Act:
         request = Request(operation, "POST", path, f"secretsd:system:proof/{self._proof}", body)
@@ -166,11 +189,6 @@ class KeyRing(Owner):
 
 def _nobody() -> State:
     return {"user": None, "tokens": [], "policy": None, "binding": False}
-
-
-def _with_token(state: State, answer: Body) -> State:
-    # Tokens are listed in order of their ids, so a new one may stand anywhere.
-    return {**state, "tokens": sorted([*state["tokens"], answer["id"]]) if answer else _OneMore(state["tokens"])}
 
 
 class _OneMore(list[str]):

@@ -4,6 +4,7 @@ import http.client
 import json
 import select
 import time
+from urllib.parse import urlencode
 
 from secretsd.testing.daemon import Answered, Daemon
 from secretsd.testing.kill_hunt.journal import Entry, Journal, Request
@@ -38,9 +39,9 @@ class Caller:
         connection = self._connected()
         body = None if request.body is None else json.dumps(request.body)
         headers = {} if body is None else {"Content-Type": "application/json"}
-        if self._tcp:
-            headers["Authorization"] = f"Bearer {self._daemon.token}"
-        query = "" if not request.query else "?" + "&".join(f"{key}={value}" for key, value in request.query.items())
+        if bearer := request.bearer or (self._daemon.token if self._tcp else ""):
+            headers["Authorization"] = f"Bearer {bearer}"
+        query = "" if not request.query else "?" + urlencode(request.query)
         entry = self.journal.add(Entry(request, now_ms()))
         try:
             connection.request(request.method, request.path + query, body, headers)

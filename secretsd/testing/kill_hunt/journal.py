@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to be sent. `resource` is whole, as its event will have it; `token` is the version id asked for."""
+    """A request to be sent. `resource` is whole, as its event will have it; `token` is the version id asked for,
+    `bearer` proves another caller than the administrator."""
 
     operation: str
     method: str
@@ -17,6 +18,7 @@ class Request:
     body: Any = None
     query: Mapping[str, Any] | None = None
     token: str = ""
+    bearer: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,10 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -89,18 +92,30 @@ def test_the_recovery_document_names_the_key_that_opens_it(tmp_path: Path, opera
     assert token.initialised["recovery"]["public_key_sha256"] == hashlib.sha256(der).hexdigest()
 
 
-def blank(directory: Path, **more: object) -> tuple[int, str, str]:
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A place of our own for staged tokens: other ones come and go in /dev/shm meanwhile."""
+    with TemporaryDirectory(prefix="secretsd-test-", dir="/dev/shm") as place:
+        yield Path(place)
+
+
+def blank(directory: Path, memory: Path, **more: Any) -> tuple[int, str, str]:
     """What `initialise` says to an empty directory with these settings."""
     (directory / "tokens").mkdir()
     (directory / "data").mkdir()
     settings = directory / "softhsm2.conf"
     settings.write_text(f"directories.tokendir = {directory}/tokens\n")
-    found = SoftHSM(directory, softhsm_module(), "correct-pin", {"SOFTHSM2_CONF": str(settings)}, {})
+    found = SoftHSM(directory, softhsm_module(), "correct-pin", {}, {})
+    more["environment"] = {
+        "XDG_RUNTIME_DIR": str(memory),
+        "SOFTHSM2_CONF": str(settings),
+        **more.get("environment", {}),
+    }
     return run_once(found.configuration("initialise", **more))
 
 
-def nothing_left(directory: Path) -> bool:
-    return not list((directory / "tokens").iterdir()) and not list(Path("/dev/shm").glob("secretsd-token-*"))
+def nothing_left(directory: Path, memory: Path) -> bool:
+    return not list((directory / "tokens").iterdir()) and not list(memory.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -121,12 +136,14 @@ def nothing_left(directory: Path) -> bool:
         ({"refuse_recovery": True, "data_dir": "/nowhere"}, "it does not exist"),
     ],
 )
-def test_what_cannot_be_initialised_is_said_and_leaves_nothing(tmp_path: Path, more: dict, reason: str) -> None:
-    status, output, errors = blank(tmp_path, **more)
+def test_what_cannot_be_initialised_is_said_and_leaves_nothing(
+    tmp_path: Path, memory: Path, more: dict, reason: str
+) -> None:
+    status, output, errors = blank(tmp_path, memory, **more)
     assert status == CONFIGURATION_FAULT
     assert output == ""
     assert re.match(f"cannot .*{reason.removeprefix('cannot')}", errors)
-    assert nothing_left(tmp_path)
+    assert nothing_left(tmp_path, memory)
 
 
 def test_a_token_is_made_once(tmp_path: Path) -> None:
@@ -139,14 +156,17 @@ def test_a_token_is_made_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("function", ["C_CreateObject", "C_GenerateKey", "C_WrapKey", "C_Sign", "C_Encrypt"])
-def test_a_module_that_fails_in_between_leaves_no_token(tmp_path: Path, module_shim: Shim, function: str) -> None:
+def test_a_module_that_fails_in_between_leaves_no_token(
+    tmp_path: Path, memory: Path, module_shim: Shim, function: str
+) -> None:
     module_shim.fail(f"{function} return 0x30 -1")
+    environment = {**module_shim.environment, "XDG_RUNTIME_DIR": str(memory)}
     try:
         with pytest.raises(RuntimeError, match="cannot"):
-            SoftHSM.create(tmp_path, module=str(module_shim.path), environment=module_shim.environment)
+            SoftHSM.create(tmp_path, module=str(module_shim.path), environment=environment)
     finally:
         module_shim.fail()
-    assert nothing_left(tmp_path)
+    assert nothing_left(tmp_path, memory)
 
 
 def test_a_probe_tells_what_it_found(tmp_path: Path) -> None:
