@@ -162,10 +162,9 @@ def load(path: Path) -> Settings:
 def from_document(document: Any) -> Settings:
     """The settings in a decoded document; BadSettings names every problem."""
     problems: list[str] = []
-    settings: Settings | None = _read(Settings, document, "", problems)
-    if settings is not None:
-        problems += check(settings)
-    if settings is None or problems:
+    settings: Settings = _read(Settings, document, "", problems)
+    problems += check(settings)
+    if problems:
         raise BadSettings(problems)
     return settings
 
@@ -217,7 +216,7 @@ def as_document(settings: Any) -> dict[str, Any]:
 def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
     if not isinstance(document, Mapping):
         problems.append(f"cannot use {prefix.rstrip('.') or 'the configuration'}: it is not a mapping")
-        return None
+        return kind()
     types = get_type_hints(kind)
     known = {part.name for part in fields(kind)}
     given = {}
@@ -233,7 +232,7 @@ def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
                 given[key] = msgspec.convert(value, types[key])
             except msgspec.ValidationError:
                 problems.append(f"cannot use {prefix}{key}: it is not {_words(types[key])}")
-    return None if problems else kind(**given)
+    return kind(**given)  # what could not be used has its default here, so that the rest can be looked at as well
 
 
 def _words(kind: Any) -> str:

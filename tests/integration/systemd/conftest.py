@@ -34,7 +34,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         running.run("sh", "-c", "echo '{}' >/etc/secretsd/secretsd.yaml")
         encrypted = "/etc/credstore.encrypted/hsm-pin"
         running.run("systemd-creds", "encrypt", "--with-key=host", "--name=hsm-pin", "-", encrypted, given=PIN)
-        running.run("secretsd", "init", "--no-recovery", "--pin-fd", "0", "--output", "/root/recovery.json", given=PIN)
+        running.run("secretsd", "init", "--no-recovery", "--pin-fd", "0", "--output", "/run/recovery.json", given=PIN)
         running.run("systemctl", "enable", "--now", "secretsd.service")
         yield running
 
