@@ -46,7 +46,11 @@ class TriggerCalendar:
         if schedule.every_seconds is not None:
             return after_ms + schedule.every_seconds * 1000 + jitter_ms
         after = datetime.fromtimestamp(after_ms / 1000, UTC)
-        moment = _trigger(schedule).get_next_fire_time(None, after + timedelta(seconds=1))
+        trigger = _trigger(schedule)
+        moment = trigger.get_next_fire_time(None, after + timedelta(seconds=1))
+        if moment is not None and moment.fold and not _every_hour(schedule):
+            # The clock was put back and shows this time again: a line that names its hours has been due already.
+            moment = trigger.get_next_fire_time(None, moment.astimezone(UTC) + timedelta(seconds=3601))
         if moment is None:
             raise InvalidRequest("cannot compute when the schedule is due: the cron line is never due again")
         return int(moment.timestamp() * 1000) + jitter_ms
@@ -57,6 +61,10 @@ def _zone(schedule: Schedule) -> ZoneInfo:
         return ZoneInfo(schedule.time_zone)
     except (OSError, ValueError, KeyError):
         raise InvalidRequest("cannot accept the schedule: no such time zone") from None
+
+
+def _every_hour(schedule: Schedule) -> bool:
+    return schedule.cron is not None and schedule.cron.split()[1].startswith("*")
 
 
 def _trigger(schedule: Schedule) -> CronTrigger:

@@ -19,6 +19,7 @@ from secretsd.operations.registry import operation
 from secretsd.operations.rotation import next_due
 from secretsd.operations.versions import current_key_version, make_version, open_version, prune
 from secretsd.ports.rotator import Acceptance, JobOrder, Outcome, RotationFailed, StagedSecret
+from secretsd.ports.storage import Change
 
 RETRY_SECONDS = (5, 30, 120, 600)
 
@@ -141,16 +142,26 @@ async def promote_rotation(call: Call, request: StepRequest) -> StepResponse:
 
 @operation("FailRotation", None, audited=("epoch", "reason"))
 async def fail_rotation(call: Call, request: StepRequest) -> StepResponse:
-    """Record a failed attempt: a later one is drawn, until after five a person has to look. The current value stays."""
+    """Record a failed attempt: a later one is drawn, until after five a person has to look. The current value stays.
+
+    Only a candidate that the target rejected is given up for a new one; where the outcome is unknown the same one is
+    applied again, because the target may be on it.
+    """
     secret = await call.parts.storage.secrets.get(call.account, request.name)
     rotation = await call.parts.storage.rotations.get(call.account, secret.id)
     attempts = rotation.attempts + 1
+    changes: list[Change] = []
+    before = rotation
+    if request.reason == Outcome.REJECTED.value and rotation.state is RotationState.APPLYING:
+        stages = {stage: holder for stage, holder in secret.stages.items() if stage != PENDING}
+        changes.append(call.replace(secret, replace(secret, stages=stages, changed_ms=call.time_ms)))
+        rotation = rotation.become(RotationState.IDLE, pending_version=None, journal=())
     if attempts >= MAX_ATTEMPTS:
         moved = rotation.become(RotationState.QUARANTINED, attempts=attempts, reason=request.reason, next_due_ms=None)
     else:
         again_ms = call.time_ms + 1000 * RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
         moved = replace(rotation, attempts=attempts, reason=request.reason, next_due_ms=again_ms)
-    await call.commit(call.replace(rotation, moved))
+    await call.commit(call.replace(before, moved), *changes)
     return StepResponse(state=moved.state.value)
 
 

@@ -1,0 +1,81 @@
+"""A rotator whose target is a file: what the file holds is what the target accepts. A script says what goes wrong."""
+
+import os
+import signal
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from secretsd.domain.sensitive import Plaintext
+from secretsd.ports.rotator import Acceptance, Candidate, Job, Note, Outcome, RotationFailed, StagedSecret
+
+
+class FiledSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`directory` holds `target`, `log` and, a word a line and used up line by line, `script`."""
+
+    directory: str
+
+
+class Filed:
+    """Writes the value to a file."""
+
+    name: ClassVar[str] = "filed"
+    Settings: ClassVar[type] = FiledSettings
+
+    async def prepare(self, job: Job) -> Candidate:
+        """A random value, and a note that the engine keeps."""
+        self._log(job, "prepare")
+        return Candidate(Plaintext(uuid.uuid4().hex.encode()), journal=b"prepared")
+
+    async def apply(self, job: Job, note: Note) -> Outcome:
+        """Do what the next line of the script says; without one, apply."""
+        self._log(job, f"apply {[entry.decode() for entry in job.journal]}")
+        await note(b"about to write")
+        word = self._next(job)
+        if word == "reject":
+            return Outcome.REJECTED
+        if word == "die-before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._write(job)
+        if word == "die-after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Outcome.UNKNOWN if word == "unknown" else Outcome.APPLIED
+
+    async def settle(self, job: Job) -> None:
+        """Nothing of ours goes on by itself."""
+        self._log(job, "settle")
+
+    async def probe(self, job: Job, versions: Sequence[StagedSecret]) -> Mapping[str, Acceptance]:
+        """Compare with the file."""
+        self._log(job, "probe")
+        return {one.version_id: self._accepts(job, one) for one in versions}
+
+    async def verify(self, job: Job) -> None:
+        """The candidate must be what the file holds."""
+        self._log(job, "verify")
+        if job.candidate is None or self._accepts(job, job.candidate) is not Acceptance.ACCEPTED:
+            raise RotationFailed("not-accepted")
+
+    def _write(self, job: Job) -> None:
+        if job.candidate is not None:
+            Path(job.settings.directory, "target").write_bytes(job.candidate.value.reveal())
+
+    def _accepts(self, job: Job, version: StagedSecret) -> Acceptance:
+        try:
+            held = Path(job.settings.directory, "target").read_bytes()
+        except FileNotFoundError:
+            return Acceptance.REFUSED
+        return Acceptance.ACCEPTED if Plaintext(held) == version.value else Acceptance.REFUSED
+
+    def _next(self, job: Job) -> str:
+        script = Path(job.settings.directory, "script")
+        lines = script.read_text().splitlines() if script.exists() else []
+        script.write_text("\n".join(lines[1:]))
+        return lines[0] if lines else "apply"
+
+    def _log(self, job: Job, line: str) -> None:
+        with Path(job.settings.directory, "log").open("a") as log:
+            log.write(line + "\n")
