@@ -11,8 +11,8 @@ from secretsd.domain.schedule import Schedule
 calendar = TriggerCalendar(3600)
 
 
-def ms(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp() * 1000)
+def ms(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() * 1000)
 
 
 def test_an_interval_counts_from_the_moment_given() -> None:
