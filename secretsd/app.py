@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from secretsd.adapters.system_clock import SystemClock
 from secretsd.dialects.native.dialect import NativeDialect
 from secretsd.dialects.native.openapi import document_page
 from secretsd.dialects.native.pages import health_page, metrics_page
-from secretsd.domain.errors import KeyStoreUnavailable, StorageUnavailable
+from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authorizer import Authorizer
@@ -64,19 +65,24 @@ def main() -> None:
     configuration = child.configuration(Configuration)
     settings = settings_module.from_document(configuration.settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, configuration))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, configuration))
+    except SecretsdError as error:
+        log.error("%s", error.message)  # the supervisor starts another worker, which may find it better
+        sys.exit(1)
 
 
 async def serve(settings: Settings, configuration: Configuration) -> None:
     """Serve until SIGTERM. Waits for the key store first: without its storage key no row can be trusted."""
     control = child.Control()
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         keystore = ProcessKeyStore(settings.keystore_socket, deadline_seconds=settings.keystore.call_seconds)
         stack.push_async_callback(keystore.close)
         authenticator = RecordAuthenticator((await _patiently(keystore)).reveal())
+        # Before this there is nothing to end politely, and the wait may be long: SIGTERM ends the process by itself.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         storage = await stack.enter_async_context(
             open_storage(settings.storage_dir, authenticator, reads=settings.storage.read_events)
         )
@@ -98,7 +104,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         if configuration.first_start is not None:
             await _first_start(parts, configuration.first_start)
         pipeline = Pipeline(parts, settings.limits.max_in_flight)
-        health = Health(keystore, storage)
+        health = Health(keystore, storage, lambda: pipeline.storage_failures)
         listeners: list[Listener] = []
         operations = catalogue()
         pages = {
@@ -113,7 +119,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             idle_seconds=settings.limits.idle_seconds,
             max_connections=settings.limits.max_connections,
         )
-        listeners += [Listener(child.listener(fd), dialect, limits) for fd in configuration.listen_fds]
+        shared = settings.workers > 1
+        listeners += [Listener(child.listener(fd), dialect, limits, shared=shared) for fd in configuration.listen_fds]
         for listener in listeners:
             listener.start()
         rotations = Rotations(pipeline, cache)

@@ -200,7 +200,7 @@ def address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     ip_address(host)
-    if not port.isdecimal() or int(port) > 65535:
+    if not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise ValueError("no port")
     return host, int(port)
 

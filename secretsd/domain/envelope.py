@@ -90,6 +90,21 @@ class CiphertextHeader:
         return header, ciphertext[:end], ciphertext[end:]
 
 
+_SECRET_NAMES = tuple(struct.pack(">I", len(name)) + name for name in (b"account", b"secret", b"version"))
+_THREE = struct.pack(">I", 3)
+_length = struct.Struct(">I").pack
+
+
+def secret_binding(account: str, secret_id: str, version_id: str) -> bytes:
+    """`canonical_context(secret_context(…))`, put together directly because every read of a value needs it."""
+    a, s, v = account.encode(), secret_id.encode(), version_id.encode()
+    names = _SECRET_NAMES
+    return b"".join((_THREE, names[0], _length(len(a)), a, names[1], _length(len(s)), s, names[2], _length(len(v)), v))
+
+
+VALUE_HEADER_BYTES = _VALUE_HEADER.size
+
+
 @dataclass(frozen=True, slots=True)
 class ValueHeader:
     """The clear part of a sealed value; `data_key_id` is 16 bytes, `iv` 12."""

@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from secretsd.domain.errors import Internal
@@ -69,9 +70,9 @@ class RecordAuthenticator:
         kind = type(record)
         if not RECORDS[kind].authenticated:
             return b""
-        head, names = _FORMS[kind]
+        head, values = _FORMS[kind]
         code = self._base.copy()
-        code.update(head + b"".join([_canonical(getattr(record, name)) for name in names]))
+        code.update(head + b"".join([_WRITERS.get(type(value), _other)(value) for value in values(record)]))
         return code.digest()
 
     def verify(self, record: Record, mac: bytes) -> None:
@@ -87,33 +88,47 @@ _INTEGER = struct.Struct(">q").pack
 
 def _canonical(value: Any) -> bytes:
     """A value's bytes, each with its type and length, so that no two different records have the same ones."""
-    kind = type(value)
-    if kind is str:
-        text: bytes = value.encode()
-        return b"s" + _LENGTH(len(text)) + text
-    if kind is int:
-        return b"i" + _INTEGER(value)
-    match value:
-        case None:
-            return b"n"
-        case bool():
-            return b"t" if value else b"f"
-        case Enum():
-            return _canonical(value.value)
-        case bytes():
-            return b"b" + _LENGTH(len(value)) + value
-        case tuple() | list():
-            return b"l" + _LENGTH(len(value)) + b"".join(map(_canonical, value))
-        case Mapping():
-            pairs = sorted(value.items())
-            return b"m" + _LENGTH(len(pairs)) + b"".join(_canonical(part) for pair in pairs for part in pair)
+    return _WRITERS.get(type(value), _other)(value)
+
+
+def _text(value: str) -> bytes:
+    text = value.encode()
+    return b"s" + _LENGTH(len(text)) + text
+
+
+def _list(value: Sequence[Any]) -> bytes:
+    return b"l" + _LENGTH(len(value)) + b"".join(map(_canonical, value))
+
+
+def _mapping(value: Mapping[Any, Any]) -> bytes:
+    pairs = [_canonical(part) for pair in sorted(value.items()) for part in pair]
+    return b"m" + _LENGTH(len(value)) + b"".join(pairs)
+
+
+def _other(value: Any) -> bytes:
+    """What is of none of the plain types below: an enum's value, a dataclass's fields, another kind of mapping."""
+    if isinstance(value, Enum):
+        return _canonical(value.value)
+    if isinstance(value, Mapping):
+        return _mapping(value)
     if is_dataclass(value):
         return b"d" + b"".join(_canonical(getattr(value, part.name)) for part in fields(value))
     raise TypeError(f"cannot authenticate a {type(value).__name__}")
 
 
-_FORMS: dict[type, tuple[bytes, tuple[str, ...]]] = {
-    kind: (_canonical(described.table), tuple(part.name for part in fields(kind)))
+_WRITERS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"n",
+    bool: lambda value: b"t" if value else b"f",
+    int: lambda value: b"i" + _INTEGER(value),
+    str: _text,
+    bytes: lambda value: b"b" + _LENGTH(len(value)) + value,
+    tuple: _list,
+    list: _list,
+    dict: _mapping,
+}
+
+_FORMS: dict[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]] = {
+    kind: (_canonical(described.table), attrgetter(*(part.name for part in fields(kind))))
     for kind, described in RECORDS.items()
 }
-"""What is authenticated of each type of record: the table's canonical name, and the fields; made once, as it is hot."""
+"""What is authenticated of each type of record: the table's canonical name, and all fields; made once, being hot."""

@@ -25,8 +25,15 @@ class RowCache:
         storage.subscribe(self._changed)
 
     def peek(self, name: RecordName) -> Any:
-        """The row if it is in memory, else None."""
+        """The row if it is in memory, else None; it does not count as used."""
         return self._rows.get(name)
+
+    def hit(self, kind: type[T], name: RecordName) -> T | None:
+        """The row if it is in memory, else None; it counts as used. `kind` is what rows of that table are."""
+        row: T | None = self._rows.get(name)
+        if row is not None:
+            self._rows.move_to_end(name)
+        return row
 
     async def read(self, name: RecordName, load: Callable[[], Awaitable[T]]) -> T:
         """The row of that name, from memory or by `load`, whose errors pass through and are not remembered."""

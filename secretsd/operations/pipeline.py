@@ -8,7 +8,7 @@ from traceback import walk_tb
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
-from secretsd.domain.errors import Internal, InvalidState, SecretsdError, StorageUnavailable, Throttled
+from secretsd.domain.errors import ErrorKind, Internal, InvalidState, SecretsdError, StorageUnavailable, Throttled
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
 from secretsd.operations import events
@@ -35,11 +35,15 @@ class Answer:
 
 
 class Pipeline:
-    """Runs operations. `counts` has the answers by operation and outcome since the start."""
+    """Runs operations. `counts` has the answers by operation and outcome since the start.
+
+    `storage_failures` is how many of them the storage failed.
+    """
 
     def __init__(self, parts: Parts, max_in_flight: int = 2048) -> None:
         self.parts = parts
         self.counts: dict[tuple[str, str], int] = {}
+        self.storage_failures = 0
         self._authenticator = Authenticator(parts.rows)
         self._max_in_flight = max_in_flight
         self._in_flight = 0
@@ -169,6 +173,8 @@ class Pipeline:
     def _count(self, operation: str, outcome: str) -> None:
         counted = operation, outcome
         self.counts[counted] = self.counts.get(counted, 0) + 1
+        if outcome == ErrorKind.STORAGE_UNAVAILABLE.value:
+            self.storage_failures += 1
 
 
 def _orphan(

@@ -9,7 +9,10 @@ from secretsd.ports.storage import Storage
 
 
 class Rows:
-    """Each method returns the record or raises NotFound; what it returns is no staler than one loop turn."""
+    """Each method returns the record or raises NotFound; what it returns is no staler than one loop turn.
+
+    The cache is asked directly first: a coroutine more for each of seven rows is a tenth of the cost of a read.
+    """
 
     def __init__(self, storage: Storage, cache: RowCache) -> None:
         self._storage = storage
@@ -17,47 +20,72 @@ class Rows:
 
     async def account(self, account: str) -> Account:
         """The account."""
-        return await self._cache.read(("accounts", (account,)), lambda: self._storage.accounts.get(account))
+        wanted = "accounts", (account,)
+        if (found := self._cache.hit(Account, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: self._storage.accounts.get(account))
 
     async def user(self, account: str, name: str) -> User:
         """The user."""
-        return await self._cache.read(("users", (account, name)), lambda: self._storage.accounts.user(account, name))
+        wanted, load = ("users", (account, name)), self._storage.accounts.user
+        if (found := self._cache.hit(User, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, name))
 
     async def token(self, digest: str) -> Token:
         """The token with that digest."""
-        return await self._cache.read(("tokens", (digest,)), lambda: self._storage.accounts.token(digest))
+        wanted = "tokens", (digest,)
+        if (found := self._cache.hit(Token, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: self._storage.accounts.token(digest))
 
     async def binding(self, proof: str) -> Binding:
         """What the proof leads to."""
-        return await self._cache.read(("bindings", (proof,)), lambda: self._storage.accounts.binding(proof))
+        wanted = "bindings", (proof,)
+        if (found := self._cache.hit(Binding, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: self._storage.accounts.binding(proof))
 
     async def policy(self, account: str, name: str) -> Policy:
         """The policy."""
-        load = self._storage.accounts.policy
-        return await self._cache.read(("policies", (account, name)), lambda: load(account, name))
+        wanted, load = ("policies", (account, name)), self._storage.accounts.policy
+        if (found := self._cache.hit(Policy, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, name))
 
     async def key(self, account: str, key_id: str) -> CMK:
         """The CMK."""
-        return await self._cache.read(("keys", (account, key_id)), lambda: self._storage.keys.get(account, key_id))
+        wanted, load = ("keys", (account, key_id)), self._storage.keys.get
+        if (found := self._cache.hit(CMK, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, key_id))
 
     async def key_version(self, account: str, key_id: str, version: int) -> WrappedKey:
         """The wrapped key version."""
-        load = self._storage.keys.version
-        name = ("key_versions", (account, key_id, str(version)))
-        return await self._cache.read(name, lambda: load(account, key_id, version))
+        wanted, load = ("key_versions", (account, key_id, str(version))), self._storage.keys.version
+        if (found := self._cache.hit(WrappedKey, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, key_id, version))
 
     async def secret(self, account: str, name: str) -> Secret:
         """The secret."""
-        return await self._cache.read(("secrets", (account, name)), lambda: self._storage.secrets.get(account, name))
+        wanted, load = ("secrets", (account, name)), self._storage.secrets.get
+        if (found := self._cache.hit(Secret, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, name))
 
     async def version(self, secret: Secret, version_id: str) -> SecretVersion:
         """The version of the secret."""
-        load = self._storage.secrets.version
-        name = ("secret_versions", (secret.account, secret.id, version_id))
-        return await self._cache.read(name, lambda: load(secret.account, secret.id, version_id))
+        key, load = (secret.account, secret.id, version_id), self._storage.secrets.version
+        wanted = "secret_versions", key
+        if (found := self._cache.hit(SecretVersion, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(*key))
 
     async def value(self, secret: Secret, version_id: str) -> SealedValue:
         """The sealed value of the version."""
-        load = self._storage.secrets.value
-        name = ("secret_values", (secret.account, secret.id, version_id))
-        return await self._cache.read(name, lambda: load(secret.account, secret.id, version_id))
+        key, load = (secret.account, secret.id, version_id), self._storage.secrets.value
+        wanted = "secret_values", key
+        if (found := self._cache.hit(SealedValue, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(*key))

@@ -3,17 +3,36 @@
 import base64
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from secretsd.domain.envelope import IV_BYTES, Purpose, ValueHeader, canonical_context, data_key_id, secret_context
+from secretsd.domain.envelope import (
+    IV_BYTES,
+    TAG_BYTES,
+    VALUE_HEADER_BYTES,
+    Purpose,
+    ValueHeader,
+    data_key_id,
+    secret_binding,
+    secret_context,
+)
 from secretsd.domain.errors import InvalidCiphertext
 from secretsd.domain.keys import WrappedKey
 from secretsd.domain.secrets import SealedValue
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.ids import take_random
 from secretsd.ports.keystore import KeyStore, KeyUse
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """An unwrapped data key: how values under it begin, and until when (monotonic seconds) it may be used."""
+
+    cipher: AESGCM
+    prefix: bytes
+    until: float
 
 
 class Sealer:
@@ -23,7 +42,7 @@ class Sealer:
         self._keystore = keystore
         self._keep_seconds = keep_seconds
         self._max_keys = max_keys
-        self._keys: OrderedDict[bytes, tuple[AESGCM, float]] = OrderedDict()
+        self._keys: OrderedDict[bytes, DataKey] = OrderedDict()
 
     async def seal(
         self, key: WrappedKey, account: str, secret_id: str, version_id: str, value: Plaintext, request_id: str
@@ -32,27 +51,27 @@ class Sealer:
         context = secret_context(account, secret_id, version_id)
         use = KeyUse(account, Purpose.SECRET_DATA_KEY, request_id)
         data_key, wrapped = await self._keystore.generate_data_key(key, use, context)
-        cipher = AESGCM(data_key.reveal())
-        header = ValueHeader(Purpose.SECRET_VALUE, data_key_id(wrapped), take_random(IV_BYTES)).pack()
-        sealed = header + cipher.encrypt(header[-IV_BYTES:], value.reveal(), header + canonical_context(context))
-        self._remember(wrapped, cipher)
+        opened = self._remember(wrapped, AESGCM(data_key.reveal()))
+        header = opened.prefix + take_random(IV_BYTES)
+        bound = header + secret_binding(account, secret_id, version_id)
+        sealed = header + opened.cipher.encrypt(header[-IV_BYTES:], value.reveal(), bound)
         return SealedValue(account, secret_id, version_id, wrapped, sealed)
 
     async def open(self, key: WrappedKey, sealed: SealedValue, request_id: str) -> bytes:
         """The value's bytes; InvalidCiphertext when any byte, or where it belongs, is not what it was when sealed."""
-        cipher = self._known(sealed.data_key)
-        if cipher is None:
+        opened = self._known(sealed.data_key)
+        if opened is None:
             context = secret_context(sealed.account, sealed.secret_id, sealed.version_id)
             use = KeyUse(sealed.account, Purpose.SECRET_DATA_KEY, request_id)
             data_key = await self._keystore.decrypt(key, use, sealed.data_key, context)
-            cipher = AESGCM(data_key.reveal())
-            self._remember(sealed.data_key, cipher)
-        header, header_bytes, encrypted = ValueHeader.split(sealed.value)
-        if header.purpose is not Purpose.SECRET_VALUE or header.data_key_id != data_key_id(sealed.data_key):
+            opened = self._remember(sealed.data_key, AESGCM(data_key.reveal()))
+        value = sealed.value
+        if not value.startswith(opened.prefix) or len(value) < VALUE_HEADER_BYTES + TAG_BYTES:
             raise InvalidCiphertext
-        bound = header_bytes + canonical_context(secret_context(sealed.account, sealed.secret_id, sealed.version_id))
+        header = value[:VALUE_HEADER_BYTES]
+        bound = header + secret_binding(sealed.account, sealed.secret_id, sealed.version_id)
         try:
-            return cipher.decrypt(header.iv, encrypted, bound)
+            return opened.cipher.decrypt(header[-IV_BYTES:], value[VALUE_HEADER_BYTES:], bound)
         except InvalidTag:
             raise InvalidCiphertext from None
 
@@ -76,19 +95,18 @@ class Sealer:
         """Drop every unwrapped data key."""
         self._keys.clear()
 
-    def _known(self, wrapped: bytes) -> AESGCM | None:
+    def _known(self, wrapped: bytes) -> DataKey | None:
         found = self._keys.get(wrapped)
-        if found is None:
-            return None
-        cipher, until = found
-        if time.monotonic() >= until:
+        if found is not None and time.monotonic() >= found.until:
             del self._keys[wrapped]
             return None
-        return cipher
+        return found
 
-    def _remember(self, wrapped: bytes, cipher: AESGCM) -> None:
-        if self._keep_seconds <= 0:
-            return
-        self._keys[wrapped] = cipher, time.monotonic() + self._keep_seconds
-        if len(self._keys) > self._max_keys:
-            self._keys.popitem(last=False)
+    def _remember(self, wrapped: bytes, cipher: AESGCM) -> DataKey:
+        header = ValueHeader(Purpose.SECRET_VALUE, data_key_id(wrapped), bytes(IV_BYTES)).pack()
+        opened = DataKey(cipher, header[:-IV_BYTES], time.monotonic() + self._keep_seconds)
+        if self._keep_seconds > 0:
+            self._keys[wrapped] = opened
+            if len(self._keys) > self._max_keys:
+                self._keys.popitem(last=False)
+        return opened

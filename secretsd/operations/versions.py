@@ -1,11 +1,13 @@
 """How a secret's versions are made and opened, shared by every operation that does either."""
 
+import logging
 from dataclasses import replace
 
 from secretsd.api.fields import BinaryValue, TextValue
-from secretsd.domain.errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, NotFound
+from secretsd.domain.errors import Conflict, InvalidCiphertext, InvalidRequest, InvalidState, LimitExceeded, NotFound
 from secretsd.domain.keys import KeyUsage, WrappedKey
 from secretsd.domain.names import Resource
+from secretsd.domain.records import TamperedRecord
 from secretsd.domain.secrets import (
     KEPT_FOR_MS,
     KEPT_UNLABELLED_VERSIONS,
@@ -21,6 +23,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.ports.storage import Change, Delete
 
+log = logging.getLogger("secretsd.versions")
 PRUNED_AT_ONCE = 50
 
 
@@ -58,12 +61,17 @@ async def current_key_version(call: Call, key_id: str) -> WrappedKey:
 
 
 async def open_version(call: Call, secret: Secret, version: SecretVersion) -> bytes:
-    """The value's bytes."""
+    """The value's bytes; TamperedRecord, and a loud line in the log, when they are not what was sealed there."""
     if version.state is not VersionState.LIVE:
         raise InvalidState(f"cannot read that version of secret {secret.name}: it is {version.state.value}")
     sealed = await call.parts.rows.value(secret, version.id)
     key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
-    return await call.parts.sealer.open(key, sealed, call.request_name)
+    try:
+        return await call.parts.sealer.open(key, sealed, call.request_name)
+    except InvalidCiphertext:
+        # The caller sent no ciphertext: it is the stored one that is not what it was.
+        log.critical("the value of a version was changed behind our back and is refused: %s %s", secret.id, version.id)
+        raise TamperedRecord(f"cannot trust a value of secret {secret.name}: it is not what was sealed") from None
 
 
 async def make_version(

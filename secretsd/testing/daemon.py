@@ -3,16 +3,15 @@
 import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 ROLES = {
@@ -49,6 +48,19 @@ class UnixHTTPConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+class Watcher(Protocol):
+    """Hears of every daemon: `secretsd.testing.canaries` looks for values where none may be."""
+
+    def started(self, state_dir: Path, log: Path, token: str) -> None: ...
+    def spoke(self, state_dir: Path, sent: Any, status: int, answer: Any) -> None: ...
+    def running(self, state_dir: Path, pids: Iterable[int]) -> None: ...
+    def ended(self, state_dir: Path, *, orderly: bool = True) -> None: ...
+
+
+WATCHERS: list[Watcher] = []
+"""Who hears of daemons; tests/conftest.py puts the canaries here."""
 
 
 class Daemon:
@@ -90,6 +102,8 @@ class Daemon:
             raise RuntimeError("cannot start the daemon:\n" + self.log.read_text()[-2000:])
         lines = (self.state_dir / "admin.env").read_text().splitlines()
         self.environment = dict(line.split("=", 1) for line in lines)
+        for watcher in WATCHERS:
+            watcher.started(self.state_dir, self.log, self.token)
         return self
 
     @property
@@ -107,10 +121,16 @@ class Daemon:
         """Ask it to stop and wait for its end."""
         if self._process is None:
             return 0
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        status = self._process.wait(seconds)
-        self._closed()
+        try:
+            for watcher in WATCHERS:
+                watcher.running(self.state_dir, [self.pid, *(pid for role in ROLES for pid in self.children(role))])
+        finally:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
+            status = self._process.wait(seconds)
+            self._closed()
+        for watcher in WATCHERS:
+            watcher.ended(self.state_dir)
         return status
 
     def kill(self) -> None:
@@ -124,6 +144,8 @@ class Daemon:
         deadline = time.monotonic() + 10
         while any(_alive(pid) for pid in children) and time.monotonic() < deadline:
             time.sleep(0.002)
+        for watcher in WATCHERS:
+            watcher.ended(self.state_dir, orderly=False)
 
     def children(self, role: str) -> list[int]:
         """The pids of the processes of a role, the oldest first."""
@@ -167,6 +189,8 @@ class Daemon:
             response = own.getresponse()
             data = response.read()
             decoded = json.loads(data) if response.getheader("Content-Type", "").endswith("json") else data
+            for watcher in WATCHERS:
+                watcher.spoke(self.state_dir, body, response.status, decoded)
             return Answered(response.status, decoded, response.getheader("X-Request-Id", ""))
         finally:
             if connection is None:
@@ -208,8 +232,8 @@ def secret_path(name: str, verb: str = "") -> str:
 
 
 def _alive(pid: int) -> bool:
+    """Whether the process still runs; one that has ended and that nobody has waited for yet holds nothing any more."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
         return False
-    return True

@@ -70,6 +70,12 @@ class KeyStoreLine:
         self._unpacker = frames.Unpacker()
         self._number = 0
 
+    def __enter__(self) -> "KeyStoreLine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
     def ask(self, kind: type[m.Call], *fields: Any) -> m.Answer:
         """The answer to one call."""
         self._number += 1
@@ -131,7 +137,7 @@ class StorageFiles:
                 before = connection.total_changes()
                 for sql, arguments in statements:
                     connection.execute(sql, arguments)
-                changed = connection.total_changes() - before
+                changed = int(connection.total_changes() - before)
                 for table, key in told:
                     name = msgspec.json.encode(key).decode()
                     connection.execute("INSERT INTO changes (table_name, key) VALUES (?, ?)", (table, name))
@@ -157,7 +163,7 @@ class StorageFiles:
         self.write(*statements, told=[(RECORDS[type(one)].table, key_of(one)) for one in records])
 
     def _open(self, file: str) -> Any:
-        return connect(self.state_dir / "storage" / file, Use.WRITE, _BUSY_MS)
+        return connect(self.state_dir / "storage" / file, Use.WRITE_DURABLY, _BUSY_MS)
 
 
 def next_revision(record: T, **changes: Any) -> T:

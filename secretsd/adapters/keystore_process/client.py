@@ -22,7 +22,9 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.keystore import KeyStoreStatus, KeyUse
 
 _T = TypeVar("_T")
-_BY_KIND: dict[str, type[SecretsdError]] = {kind.kind.value: kind for kind in SecretsdError.__subclasses__()}
+_BY_KIND: dict[str, type[SecretsdError]] = {
+    kind.kind.value: kind for kind in SecretsdError.__subclasses__() if kind.__module__ == SecretsdError.__module__
+}
 _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.25
 _MOST_ROWS_SENT = 3

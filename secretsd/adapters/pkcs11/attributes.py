@@ -24,7 +24,15 @@ CMK = {**GUARDED, A.PRIVATE: True, A.COPYABLE: False, A.MODIFIABLE: False}
 MAC_KEY = CMK
 # The security officer cannot make private objects, so the trusted original is public and lives in the session alone;
 # the user's copy is private, and the only one on the token.
-KEK_ORIGINAL = {**GUARDED, A.PRIVATE: False, A.TRUSTED: True, A.UNWRAP_TEMPLATE: GUARDED}
+# The wrap template keeps the KEK from wrapping itself or the MAC key: who holds the PIN could unwrap that blob as a key
+# that decrypts, and with it any CMK's blob in software. Only what encrypts is wrapped, and that is a CMK alone.
+KEK_ORIGINAL = {
+    **GUARDED,
+    A.PRIVATE: False,
+    A.TRUSTED: True,
+    A.WRAP_TEMPLATE: {A.ENCRYPT: True},
+    A.UNWRAP_TEMPLATE: GUARDED,
+}
 KEK_COPY = {A.PRIVATE: True, A.TOKEN: True, A.MODIFIABLE: False}
 
 _HONEST_KEK = {
@@ -59,12 +67,13 @@ class _Entry(ctypes.Structure):
 
 
 class Mapper(AttributeMapper):  # type: ignore[misc, unused-ignore]  # the binding has no types where it is absent
-    """The binding's mapper, which also packs CKA_UNWRAP_TEMPLATE: an array of attributes inside an attribute."""
+    """The binding's mapper, which also packs templates of a KEK: an array of attributes inside an attribute."""
 
     def __init__(self) -> None:
         super().__init__()
         self._alive: list[Any] = []
-        self.register_handler(A.UNWRAP_TEMPLATE, self._pack_template, bytes)
+        for template in (A.WRAP_TEMPLATE, A.UNWRAP_TEMPLATE):
+            self.register_handler(template, self._pack_template, bytes)
 
     def _pack_template(self, template: dict[Attribute, Any]) -> bytes:
         entries = (_Entry * len(template))()

@@ -136,6 +136,7 @@ class TokenSession:
         attributes.require_honest_cmk(back)
         self._prove_that_only_trusted_keys_wrap(back)
         self._prove_that_unwrapped_keys_stay_guarded(root, blob)
+        self._prove_that_the_root_wraps_no_root(root)
         back.destroy()
         cmk.destroy()
 
@@ -148,6 +149,14 @@ class TokenSession:
         finally:
             untrusted.destroy()
         raise ModuleRefused("cannot trust the module: a key that is not trusted can wrap a CMK")
+
+    def _prove_that_the_root_wraps_no_root(self, root: Root) -> None:
+        for key in (root.kek, root.mac_key):
+            try:
+                root.kek.wrap_key(key, mechanism=self.kwp)
+            except PKCS11Error:
+                continue
+            raise ModuleRefused("cannot trust the module: the root KEK can wrap a root key")
 
     def _prove_that_unwrapped_keys_stay_guarded(self, root: Root, blob: bytes) -> None:
         weak = {**attributes.CMK, Attribute.WRAP_WITH_TRUSTED: False, Attribute.SENSITIVE: False}

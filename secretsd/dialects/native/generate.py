@@ -66,7 +66,9 @@ def _errors() -> str:
         "| Kind | HTTP status | Sentence when nothing more is known |",
         "|---|---|---|",
     ]
-    sentences = {kind.kind: (kind.__doc__ or "").strip() for kind in SecretsdError.__subclasses__()}
+    # The domain's own: whoever also imported the client would count its errors in.
+    kinds = [kind for kind in SecretsdError.__subclasses__() if kind.__module__ == SecretsdError.__module__]
+    sentences = {kind.kind: (kind.__doc__ or "").strip() for kind in kinds}
     lines += [f"| {kind.value} | {status} | {sentences[kind]} |" for kind, status in STATUS.items()]
     return "\n".join([*lines, ""])
 

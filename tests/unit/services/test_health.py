@@ -1,0 +1,101 @@
+"""Health tells what is wrong while it is wrong, and stops when it is not."""
+
+from secretsd.domain.errors import StorageUnavailable
+from secretsd.ports.keystore import KeyStoreStatus
+from secretsd.ports.storage import Lease
+from secretsd.services.health import Health
+
+FULL = "cannot use the storage: the disk is full"
+
+
+class MemoryKeyStore:
+    available = True
+
+    async def status(self) -> KeyStoreStatus:
+        return KeyStoreStatus(self.available, "", "", "", 0, 0, {})
+
+
+class MemoryStorage:
+    """Reads or writes, or does not. It is its own `rotations` and `leases`."""
+
+    def __init__(self) -> None:
+        self.reads = self.writes = True
+        self.held: list[str] = []
+        self.written = 0
+        self.rotations = self.leases = self
+
+    async def next_due_ms(self) -> int | None:
+        if not self.reads:
+            raise StorageUnavailable(FULL)
+        return None
+
+    async def claim(self, name: str, seconds: float) -> Lease | None:
+        if not self.writes:
+            raise StorageUnavailable(FULL)
+        self.written += 1
+        self.held.append(name)
+        return Lease(name, "me", 1)
+
+    async def release(self, lease: Lease) -> None:
+        self.held.remove(lease.name)
+
+
+def parts() -> tuple[MemoryKeyStore, MemoryStorage, list[int], Health]:
+    keystore, storage, failures = MemoryKeyStore(), MemoryStorage(), [0]
+    health = Health(keystore, storage, lambda: failures[0])  # type: ignore[arg-type]  # what it calls, and no more
+    return keystore, storage, failures, health
+
+
+async def test_nothing_is_known_before_the_first_look() -> None:
+    _, _, _, health = parts()
+    assert not health.well
+
+
+async def test_all_well_costs_no_write() -> None:
+    _, storage, _, health = parts()
+    for _ in range(3):
+        await health.ensure()
+    assert health.well
+    assert storage.written == 0
+
+
+async def test_a_key_store_that_is_away() -> None:
+    keystore, _, _, health = parts()
+    keystore.available = False
+    await health.ensure()
+    assert not health.well
+    keystore.available = True
+    await health.ensure()
+    assert health.well
+
+
+async def test_a_storage_that_cannot_be_read() -> None:
+    _, storage, _, health = parts()
+    storage.reads = False
+    await health.ensure()
+    assert health.storage_reason == FULL
+
+
+async def test_a_storage_that_reads_and_does_not_write() -> None:
+    """It is found out by the first call that fails, told until a write succeeds, and nothing is left behind."""
+    _, storage, failures, health = parts()
+    storage.writes = False
+    await health.ensure()
+    assert health.well
+    failures[0] += 1
+    for _ in range(3):
+        await health.ensure()
+        assert health.storage_reason == FULL
+    storage.writes = True
+    await health.ensure()
+    assert health.well
+    assert storage.held == []
+
+
+async def test_calls_that_fail_while_a_write_succeeds_are_told_for_one_look() -> None:
+    _, _, failures, health = parts()
+    failures[0] += 1
+    await health.ensure()
+    assert "some failed" in health.storage_reason
+    await health.ensure()
+    assert health.well
