@@ -9,12 +9,15 @@ import logging
 from typing import Any, Protocol
 
 from aiohttp import web_protocol
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from secretsd.dialects.native.dialect import Incoming, Reply
-from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError, Throttled
+from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError
 from secretsd.operations.authenticator import Caller
-from secretsd.transport.answers import CONTINUE, answer_bytes
-from secretsd.transport.framing import Refused, accept, bearer, ends_with
+from secretsd.transport.answers import answer_bytes
+from secretsd.transport.bodies import read_body
+from secretsd.transport.framing import END_OF_HEAD, Refused, ends_with, parsed, require_offered
 from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
 
@@ -84,19 +87,25 @@ class Connection(web_protocol.RequestHandler):
             if self._discarded > self._limits.max_discarded_bytes:
                 self.force_close()
             return
-        queued = len(self._messages)
-        body, before = self._body, 0 if self._body is None else self._body.total_bytes
+        queue, body = self._messages, self._body
+        queued = len(queue)
         in_body = body is not None and not body.is_eof()
+        before = body.total_bytes if in_body else 0
         super().data_received(data)
-        if len(self._messages) > queued:
+        if len(queue) > queued:
             self._half_since = 0.0
-            message, self._body = self._messages[-1]
-            self._body_message = message
-            whole = self._buffer_paused or not self._body.is_eof() or not hasattr(message, "headers")
-            if not whole and data and not ends_with(data, message, self._body):
+            message, payload = queue[-1]
+            if payload is EMPTY_PAYLOAD:
+                self._body = None
+                if data.endswith(END_OF_HEAD):
+                    return
+            else:
+                self._body, self._body_message = payload, message
+            whole = self._buffer_paused or not payload.is_eof() or type(message) is not RawRequestMessage
+            if not whole and data and not ends_with(data, message, payload):
                 self._half_begun(0)
         elif in_body:
-            if body.is_eof() and not getattr(self._body_message, "chunked", False):
+            if body.is_eof() and not self._body_message.chunked:
                 rest = len(data) - (body.total_bytes - before)
                 if rest > 0:
                     self._half_begun(rest)
@@ -186,52 +195,23 @@ class Connection(web_protocol.RequestHandler):
         caller = Caller(self._peer.source, self._peer.uid)
         held = 0
         try:
-            request = accept(message, self._limits)
-            headers = request.headers
-            authorization = headers.get("Authorization")
-            if authorization is not None:
-                caller = Caller(self._peer.source, self._peer.uid, bearer(authorization))
-            body = await self._whole(request, payload) if not payload.is_eof() or payload.total_bytes else b""
+            request, token = parsed(message, self._limits)
+            if token is not None:
+                caller = Caller(self._peer.source, self._peer.uid, token)
+            require_offered(request)
+            body = b""
+            if not payload.is_eof() or payload.total_bytes:
+                body = await read_body(request, payload, self._limits, self._room, self.transport)
             held = len(body)
             path, _, query = request.path.partition("?")
-            incoming = Incoming(request.method, path, query, headers.get("Content-Type", ""), body, caller)
+            kind = request.headers.get("Content-Type", "")
+            incoming = Incoming(request.method, path, query, kind, body, caller)
             return await self._dialect.answer(incoming), request.should_close, False
         except Refused as refused:
             return await self._dialect.refuse(caller, refused.error, refused.status), True, True
         finally:
-            self._room.give(held)
-
-    async def _whole(self, request: Any, payload: Any) -> bytes:
-        """The body; it stays counted in the shared room, for the caller to give back."""
-        limit = self._limits.max_body_bytes
-        too_large = Refused(413, LimitExceeded(f"cannot read the body: it is over {limit} bytes"))
-        length = request.headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length[:12]) > limit:
-            raise too_large
-        if request.headers.get("Expect", "").lower() == "100-continue" and self.transport is not None:
-            self.transport.write(CONTINUE)
-        parts, size, complete = [], 0, False
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while part := await payload.readany():
-                    if size + len(part) > limit:
-                        raise too_large
-                    self._room.take(len(part))
-                    size += len(part)
-                    parts.append(part)
-            complete = True
-        except TimeoutError:
-            raise Refused(408, InvalidRequest("cannot wait for the body any longer")) from None
-        except Throttled as error:
-            raise Refused(429, error) from None
-        except Refused:
-            raise
-        except Exception:  # noqa: BLE001  # aiohttp raises several kinds for a body that breaks off or is malformed
-            raise Refused(400, InvalidRequest("cannot read the body: it broke off or is malformed")) from None
-        finally:
-            if not complete:
-                self._room.give(size)
-        return b"".join(parts)
+            if held:
+                self._room.give(held)
 
     async def _drained(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aiohttp import HttpVersion10, HttpVersion11
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 
@@ -9,8 +10,7 @@ from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError
 from secretsd.domain.sensitive import Plaintext
 from secretsd.transport.limits import Limits
 
-_END_OF_HEAD = b"\r\n\r\n"
-_VERSIONS = ((1, 0), (1, 1))
+END_OF_HEAD = b"\r\n\r\n"
 
 
 class Refused(Exception):
@@ -22,30 +22,36 @@ class Refused(Exception):
         self.error = error
 
 
-def accept(message: Any, limits: Limits) -> RawRequestMessage:
-    """The parsed head as it is, or Refused: with what the parser did not like, or what we do not offer.
+def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext | None]:
+    """The head that the parser made out and the token in it, or Refused: the parser's error, or two proofs of identity.
 
     The parser's own texts quote the request, so they are looked at here and go no further.
     """
-    if not hasattr(message, "headers"):  # then it is the parser's error in the place of a request
+    if type(message) is not RawRequestMessage:  # then it is the parser's error in the place of a request
         if isinstance(message.exc, LineTooLong):
             raise Refused(431, LimitExceeded(f"cannot read the request: a line is over {limits.max_line_bytes} bytes"))
         if str(message.message).startswith("Too many headers"):  # aiohttp has no type of its own for it
             raise Refused(431, LimitExceeded(f"cannot read the request: more than {limits.max_headers} headers"))
         raise Refused(400, InvalidRequest("cannot read the request: it is not HTTP/1.1 as we accept it"))
-    request: RawRequestMessage = message
+    proofs = message.headers.getall("Authorization", None)
+    if proofs is None:
+        return message, None
+    if len(proofs) > 1:
+        raise Refused(400, InvalidRequest("cannot tell who is calling: more than one Authorization header"))
+    return message, _bearer(proofs[0])
+
+
+def require_offered(request: RawRequestMessage) -> None:
+    """Raise Refused for what HTTP knows and we do not offer."""
     headers = request.headers
-    if tuple(request.version) not in _VERSIONS:
+    if request.version is not HttpVersion11 and request.version is not HttpVersion10:
         raise Refused(400, InvalidRequest("cannot read the request: its version is neither HTTP/1.1 nor HTTP/1.0"))
     if request.upgrade or "Content-Encoding" in headers:
         raise Refused(400, InvalidRequest("cannot read the request: no upgrade and no encoding is offered"))
-    if headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+    if "Transfer-Encoding" in headers and headers["Transfer-Encoding"].strip().lower() != "chunked":
         raise Refused(400, InvalidRequest("cannot read the body: no transfer encoding but chunked is offered"))
-    if len(headers.getall("Authorization", ())) > 1:
-        raise Refused(400, InvalidRequest("cannot tell who is calling: more than one Authorization header"))
     if not request.path.isascii() or "#" in request.path:
         raise Refused(400, InvalidRequest("cannot read the path: a URL is made of ASCII without a fragment"))
-    return request
 
 
 def ends_with(data: bytes, message: Any, payload: Any) -> bool:
@@ -56,12 +62,12 @@ def ends_with(data: bytes, message: Any, payload: Any) -> bool:
     """
     size = 0 if getattr(message, "chunked", False) else payload.total_bytes
     if size == 0:
-        return data.endswith(_END_OF_HEAD)
-    start = max(0, len(data) - size - len(_END_OF_HEAD))
-    return _END_OF_HEAD.endswith(data[start : len(data) - size])
+        return data.endswith(END_OF_HEAD)
+    start = max(0, len(data) - size - len(END_OF_HEAD))
+    return END_OF_HEAD.endswith(data[start : len(data) - size])
 
 
-def bearer(authorization: str) -> Plaintext:
+def _bearer(authorization: str) -> Plaintext:
     """The token of an Authorization header; whatever else stands there proves nothing, as an empty token does."""
     scheme, _, token = authorization.partition(" ")
     return Plaintext(token.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b"")

@@ -13,13 +13,21 @@ from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import peer_of
 
 log = logging.getLogger("secretsd.listener")
+MAX_COURTESY_MS = 8
+ACCEPTED_AFTER_COURTESY = 4
+"""So that a worker with many open connections still takes five hundred new ones a second."""
 
 
 class Listener:
-    """Accepts one connection a loop turn, so that workers which share the socket share the connections too."""
+    """Accepts connections on one socket, `shared` when other workers accept on it as well.
 
-    def __init__(self, listening: socket.socket, dialect: Dialect, limits: Limits) -> None:
+    The kernel gives a connection to whoever asks first, which may be the same worker each time (16:0 was seen). So a
+    worker lets others go first, for longer the more connections it holds: a millisecond for every two, up to eight.
+    """
+
+    def __init__(self, listening: socket.socket, dialect: Dialect, limits: Limits, *, shared: bool = False) -> None:
         self._listening = listening
+        self._shared = shared
         self._dialect = dialect
         self._limits = limits
         self._room = BodyRoom(limits.max_bodies_bytes)
@@ -40,7 +48,7 @@ class Listener:
         """Begin to accept."""
         if self._stopped:
             return
-        self._loop.add_reader(self._listening.fileno(), self._accept)
+        self._loop.add_reader(self._listening.fileno(), self._readable)
 
     async def stop(self, seconds: float) -> None:
         """Accept no more; let requests under way end within `seconds`, then close."""
@@ -58,27 +66,42 @@ class Listener:
     def _connections(self) -> list[Connection]:
         return [connection for connection in self._manager.connections if isinstance(connection, Connection)]
 
-    def _accept(self) -> None:
+    def _readable(self) -> None:
+        milliseconds = min((self.open_connections + len(self._opening)) // 2, MAX_COURTESY_MS) if self._shared else 0
+        if milliseconds:
+            self._loop.remove_reader(self._listening.fileno())
+            self._loop.call_later(milliseconds / 1000, self._others_had_their_turn)
+        else:
+            self._accept()
+
+    def _others_had_their_turn(self) -> None:
+        self.start()
+        for _ in range(0 if self._stopped else ACCEPTED_AFTER_COURTESY):
+            if not self._accept():
+                break
+
+    def _accept(self) -> bool:
+        """Accept one; False when none is left to accept now."""
         try:
             connection, _ = self._listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker was faster, or the peer has gone
+            return False  # another worker was faster, or the peer has gone
         except OSError as error:
             # Out of descriptors: the connection waits in the kernel's queue until some are free again.
             log.error("cannot accept a connection: %s", error.strerror)
             self._loop.remove_reader(self._listening.fileno())
             self._loop.call_later(0.1, self.start)
-            return
+            return False
         if self.open_connections + len(self._opening) >= self._limits.max_connections:
             self.turned_away += 1
             connection.close()
-            return
+            return True
         connection.setblocking(False)
         try:
             peer = peer_of(connection)
         except OSError:
             connection.close()  # the peer has reset it meanwhile: nobody is left to be told anything
-            return
+            return True
         self.accepted += 1
         opening = self._loop.create_task(
             self._loop.connect_accepted_socket(
@@ -87,6 +110,7 @@ class Listener:
         )
         self._opening.add(opening)
         opening.add_done_callback(self._opened)
+        return True
 
     def _opened(self, task: "asyncio.Task[Any]") -> None:
         self._opening.discard(task)

@@ -10,10 +10,12 @@ import pytest
 from secretsd.domain.errors import InvalidState, KeyStoreUnavailable, SecretsdError
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.domain.rotation import Rotation, RotationState
+from secretsd.operations.catalogue import catalogue
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, Lease
 from secretsd.services.rotation import Rotations
 
+catalogue()  # declares the operations, as the composition root does before any service runs
 NOW_MS = 10_000
 NEXT = {
     "StageRotationCandidate": RotationState.CANDIDATE_STORED,

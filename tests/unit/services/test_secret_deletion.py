@@ -6,10 +6,12 @@ from typing import Any
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.domain.secrets import Secret
+from secretsd.operations.catalogue import catalogue
 from secretsd.ports.storage import Fence, Lease
 from secretsd.services.secret_deletion import SecretDeletions
 from secretsd.testing import samples
 
+catalogue()  # declares the operations, as the composition root does before any service runs
 NOW_MS = 5_000
 
 

@@ -1,0 +1,35 @@
+"""The benchmark command in its smoke run: every benchmark works, against the real peer and the real daemon."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("reads", "workers", "writes", "scale", "plans", "split")  # the kill hunt has a test of its own
+
+
+@pytest.mark.acceptance
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_every_benchmark_runs_and_reports_its_figures() -> None:
+    command = [sys.executable, "-m", "benchmarks", *NAMES, "--quick"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert "no bar is judged by it" in finished.stdout
+    tables = {block.strip().partition(",")[0]: block for block in finished.stdout.split("\n\n")}
+    assert set(NAMES) <= set(tables)
+    for figure in ("CPU in parts of OpenBao's", "p99 at saturation", "rate in parts of the fixed answer's"):
+        assert tables["reads"].count(figure) == 2
+    assert "rate in parts of OpenBao's" in tables["writes"]
+    assert "connections of each of two" in tables["workers"]
+    assert "2,000 secrets: read from memory" in tables["scale"]
+    assert "NOT MET" not in tables["plans"]
+
+
+def test_a_benchmark_that_does_not_exist_is_refused_by_name() -> None:
+    command = [sys.executable, "-m", "benchmarks", "rads"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert finished.returncode == 2
+    assert "cannot run rads: there is no such benchmark" in finished.stderr
