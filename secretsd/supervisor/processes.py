@@ -115,7 +115,10 @@ def _worker(
         "listen_fds": list(range(4, 4 + len(listeners))),
         "first_start": first_start,
     }
-    return _spec(f"worker-{number}", "secretsd.app", identity, document, listeners=listeners, after=after)
+    # It asks for the key store again and again, so half a second of loading can pass beside the others' start.
+    return _spec(
+        f"worker-{number}", "secretsd.app", identity, document, listeners=listeners, after=after, waits_itself=True
+    )
 
 
 def _spec(
@@ -126,6 +129,7 @@ def _spec(
     *,
     listeners: tuple[Listener, ...] = (),
     after: tuple[str, ...] = (),
+    waits_itself: bool = False,
     stall_seconds: float = 5.0,
 ) -> ChildSpec:
     return ChildSpec(
@@ -136,5 +140,6 @@ def _spec(
         configuration=json.dumps(document).encode(),
         listeners=listeners,
         after=after,
+        waits_itself=waits_itself,
         stall_seconds=stall_seconds,
     )

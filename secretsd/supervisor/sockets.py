@@ -5,12 +5,16 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 
 from secretsd.supervisor.specification import InheritedListener, Listener, TCPListener, UnixListener
 
 BACKLOG = 1024
+PREDECESSOR_SECONDS = 1.0
+"""How long an address may still be in use: the children of a supervisor that was killed take a moment to end."""
+_PAUSE_SECONDS = 0.05
 _FIRST_INHERITED_FD = 3
 
 
@@ -28,20 +32,15 @@ class Sockets:
 
     def open(self, listeners: Iterable[Listener]) -> None:
         """Open those that are not open yet; raises CannotListen."""
+        deadline = time.monotonic() + PREDECESSOR_SECONDS
         for listener in listeners:
-            if listener in self._open:
-                continue
-            try:
-                if isinstance(listener, UnixListener):
-                    self._open[listener] = _bind_unix(listener)
-                    found = os.lstat(listener.path)
-                    self._bound.append((listener.path, (found.st_dev, found.st_ino)))
-                elif isinstance(listener, TCPListener):
-                    self._open[listener] = _bind_tcp(listener)
-                else:
-                    self._open[listener] = self._take(listener)
-            except OSError as error:
-                raise CannotListen(f"cannot listen on {listener}: {error.strerror or error}") from None
+            while listener not in self._open:
+                try:
+                    self._open_one(listener)
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                        raise CannotListen(f"cannot listen on {listener}: {error.strerror or error}") from None
+                    time.sleep(_PAUSE_SECONDS)
 
     def fd(self, listener: Listener) -> int:
         """The descriptor in this process of an open listener."""
@@ -64,6 +63,16 @@ class Sockets:
                 continue  # what cannot be taken away is found stale at the next start
         self._open.clear()
         self._bound.clear()
+
+    def _open_one(self, listener: Listener) -> None:
+        if isinstance(listener, UnixListener):
+            self._open[listener] = _bind_unix(listener)
+            found = os.lstat(listener.path)
+            self._bound.append((listener.path, (found.st_dev, found.st_ino)))
+        elif isinstance(listener, TCPListener):
+            self._open[listener] = _bind_tcp(listener)
+        else:
+            self._open[listener] = self._take(listener)
 
     def _take(self, listener: InheritedListener) -> socket.socket:
         named = self._inherited.get(listener.name, [])

@@ -20,6 +20,7 @@ MAX_OUTPUT_BYTES = 1024 * 1024
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _PIPE_BYTES = 65536
 _FIRST_FREE_FD = 64
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,10 +34,11 @@ def spawn(spec: ChildSpec, listening_fds: Sequence[int], stdout_fd: int = 2) -> 
     ours, theirs = socket.socketpair()
     # A signal between fork and exec would run our handlers in the child, which share our wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    parent = os.getpid()
     try:
         pid = os.fork()
         if pid == 0:
-            _become(spec, [configuration_fd, stdout_fd, 2, theirs.fileno(), *listening_fds])
+            _become(spec, [configuration_fd, stdout_fd, 2, theirs.fileno(), *listening_fds], parent)
     except BaseException:
         ours.close()
         raise
@@ -121,7 +123,7 @@ def _filled_pipe(content: bytes) -> int:
     return read_fd
 
 
-def _become(spec: ChildSpec, fds: list[int]) -> NoReturn:
+def _become(spec: ChildSpec, fds: list[int], parent: int) -> NoReturn:
     """In the forked child: turn into the program. Never returns."""
     try:
         os.setsid()
@@ -146,6 +148,12 @@ def _become(spec: ChildSpec, fds: list[int]) -> NoReturn:
             os.setresuid(spec.uid, spec.uid, spec.uid)
         if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(word) for word in (1, 0, 0, 0))) != 0:
             raise OSError(ctypes.get_errno(), "the kernel knows no_new_privs not")
+        # After the last change of uid, which would undo it. The child asks again once it runs, but loading takes a
+        # while, and one that outlived us then would keep the listening sockets from the supervisor that follows.
+        if _libc.prctl(_PR_SET_PDEATHSIG, *(ctypes.c_ulong(word) for word in (signal.SIGKILL, 0, 0, 0))) != 0:
+            raise OSError(ctypes.get_errno(), "the kernel gives no death signal")
+        if os.getppid() != parent:
+            os._exit(1)
         os.execve(spec.argv[0], spec.argv, {**_ENVIRONMENT, **spec.environment})  # noqa: S606  # no shell is wanted
     except OSError as error:
         os.write(2, f"cannot start {spec.name}: {error.strerror}\n".encode())

@@ -124,7 +124,9 @@ class Supervisor:
     def _may_start(self, child: Child) -> bool:
         """The first time it waits for the others; one that has failed once already is not waited for any longer."""
         others = (self._children[name] for name in child.spec.after)
-        return child.failures > 0 or all(other.state is State.SERVING or other.failures > 0 for other in others)
+        if child.spec.waits_itself or child.failures > 0:
+            return True
+        return all(other.state is State.SERVING or other.failures > 0 for other in others)
 
     def _start_what_is_due(self, now: float) -> None:
         for child in self._children.values():

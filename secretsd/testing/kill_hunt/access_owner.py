@@ -77,18 +77,19 @@ class AccessOwner(Owner):
         super().verify(wholly=wholly)
         if wholly:
             now = self._generation, self.state
-            for self._generation, self.state in self.elder:
+            for generation, state in self.elder:
+                self._generation, self.state = generation, state
                 super().verify(wholly=True)
             self._generation, self.state = now
 
     def _try_tokens(self, listed: Sequence[str], policies: Sequence[str]) -> None:
-        """A token that is listed proves its user, who may do what the policy says; one that was ended proves nothing."""
+        """A token that is listed proves its user, who may do what the policy says; an ended one proves nothing."""
         for id, (user, token) in self._tokens.items():
             if user != self._user:
                 continue
             expected = "unauthenticated" if id not in listed else "ok" if policies else "access-denied"
-            resource = "" if expected == "unauthenticated" else self.resource("caller")
-            request = Request("GetCallerIdentity", "GET", "/v1/caller-identity", resource, bearer=token)
+            resource = "" if expected == "unauthenticated" else self.resource("password")
+            request = Request("GetRandomPassword", "POST", "/v1/passwords:random", resource, {}, bearer=token)
             answer = self.caller.call(request)
             if answer.kind in AWAY:
                 raise Away
@@ -124,7 +125,7 @@ class AccessOwner(Owner):
                 )
                 return Act(request, lambda state, _: {**state, "user": []})
             case "policy" if not has_policy:
-                statements = [{"effect": "Allow", "action": ["GetCallerIdentity"], "resource": ["caller"]}]
+                statements = [{"effect": "Allow", "action": ["GetRandomPassword"], "resource": ["password"]}]
                 body = {"policy": self._policy, "statements": statements}
                 request = self._of_policy("CreatePolicy", "POST", "/v1/policies", body)
                 return Act(request, lambda state, _: {**state, "policy": statements})
@@ -181,7 +182,9 @@ class KeyRing(Owner):
         query: dict[str, Any] = {"limit": 100}
         while True:
             page = self.ask(Request("ListKeys", "GET", "/v1/keys", self.resource("key/*"), query=query)) or {}
-            found |= {key["description"]: (key["id"], key["state"]) for key in page["keys"] if key["owner"] != "service"}
+            found |= {
+                key["description"]: (key["id"], key["state"]) for key in page["keys"] if key["owner"] != "service"
+            }
             if "next_token" not in page:
                 return found
             query["next_token"] = page["next_token"]
@@ -197,4 +200,4 @@ class _OneMore(list[str]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and len(other) == len(self) + 1 and set(self) < set(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as every list: it can change
+    __hash__ = None  # as every list: it can change

@@ -4,9 +4,10 @@ import http.client
 import json
 import select
 import time
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from secretsd.testing.daemon import Answered, Daemon
+from secretsd.testing.daemon import Answered, Daemon, Watcher
 from secretsd.testing.kill_hunt.journal import Entry, Journal, Request
 
 CONNECT_SECONDS = 60.0
@@ -23,12 +24,18 @@ def now_ms() -> int:
 
 
 class Caller:
-    """One connection, as the administrator: over the Unix socket, or over TCP with the token. For one thread."""
+    """One connection, as the administrator: over the Unix socket, or over TCP with the token. For one thread.
 
-    def __init__(self, daemon: Daemon, journal: Journal, *, tcp: bool = False) -> None:
+    `watchers` hear of what is sent and answered, as they do of a daemon's own calls.
+    """
+
+    def __init__(
+        self, daemon: Daemon, journal: Journal, *, tcp: bool = False, watchers: Sequence[Watcher] = ()
+    ) -> None:
         self.journal = journal
         self._daemon = daemon
         self._tcp = tcp
+        self._watchers = watchers
         self._connection: http.client.HTTPConnection | None = None
 
     def send(self, request: Request) -> Entry:
@@ -69,6 +76,8 @@ class Caller:
         answer = Answered(response.status, json.loads(data), response.getheader("X-Request-Id", ""))
         if response.will_close:
             self.close()
+        for watcher in self._watchers:
+            watcher.spoke(self._daemon.state_dir, entry.request.body, answer.status, answer.body)
         entry.ended_ms = now_ms()
         entry.outcome = "ok" if answer.status == 200 else answer.kind
         entry.request_id = answer.request_id
@@ -96,12 +105,13 @@ class Caller:
             self.close()  # the other side has hung up in the meantime
         deadline = time.monotonic() + CONNECT_SECONDS
         while self._connection is None:
+            connection = self._daemon.connect(tcp=self._tcp)
+            connection.timeout = CONNECT_SECONDS
             try:
-                connection = self._daemon.connect(tcp=self._tcp)
-                connection.timeout = CONNECT_SECONDS
                 connection.connect()
                 self._connection = connection
-            except (OSError, KeyError):
+            except OSError:
+                connection.close()
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"cannot reach the daemon for {CONNECT_SECONDS:g} s") from None
                 time.sleep(PAUSE_SECONDS)

@@ -42,6 +42,7 @@ class LoadThread(threading.Thread):
         self._access = AccessOwner(caller, rng, account, number + 1)
         self.owners: list[Owner] = [*secrets, self._access]
         self._secrets = secrets
+        self._caller = caller
         self._rng = rng
         self._journal = journal
         self._ended = threading.Event()
@@ -59,6 +60,10 @@ class LoadThread(threading.Thread):
             self._journal.finding(f"{self.name} ended: {type(error).__name__}: {error}")
 
     def end(self) -> None:
-        """Ask it to end, and wait."""
+        """Ask it to end, and wait; its things can still be verified."""
         self._ended.set()
         self.join()
+
+    def close(self) -> None:
+        """Let go of its connection."""
+        self._caller.close()

@@ -20,10 +20,10 @@ PAUSE_SECONDS = 0.01
 
 
 class _Anything:
-    """Equal to whatever it is compared with: stands for what only an answer could have told."""
+    """Equal to whatever there is, but not to None: stands for what only an answer could have told."""
 
     def __eq__(self, other: object) -> bool:
-        return True
+        return other is not None
 
     def __hash__(self) -> int:
         return 0

@@ -63,7 +63,7 @@ class Strike:
 def draw(kills: int, seed: int, kinds: Sequence[Kind] = tuple(Kind)) -> list[Strike]:
     """So many strikes in random order, shared out evenly over the kinds, and for each kind over the victims.
 
-    Between two of its steps a rotation has no attempt alive, so none can be killed at candidate-stored.
+    At candidate-stored a rotation is between two steps: only what keeps its state, the worker, can be struck then.
     """
     rng = random.Random(seed)  # noqa: S311  # a plan, not a secret: it must come again from its seed
     kinds = rng.sample(kinds, len(kinds))
@@ -71,7 +71,7 @@ def draw(kills: int, seed: int, kinds: Sequence[Kind] = tuple(Kind)) -> list[Str
     for number in range(kills):
         turn, at = divmod(number, len(kinds))
         kind = kinds[at]
-        victims = [one for one in Victim if (kind, one) != (Kind.CANDIDATE_STORED, Victim.ATTEMPT)]
+        victims = [Victim.WHOLE, Victim.WORKER] if kind is Kind.CANDIDATE_STORED else list(Victim)
         answered = not kind.rotates and turn % AFTER_THE_ANSWER_EVERY == AFTER_THE_ANSWER_EVERY - 1
         strikes.append(Strike(kind, victims[(turn + at) % len(victims)], answered))
     return rng.sample(strikes, len(strikes))

@@ -1,4 +1,4 @@
-"""Rotations that are really run and interrupted: what state a kill found, and whether every rotation came to its end."""
+"""Rotations that are really run and interrupted: what state a kill found, and whether each came to its end."""
 
 import time
 from collections.abc import Mapping
@@ -142,7 +142,9 @@ class Rotations:
         """The events of a rotation's steps since it was started, in order; reported failures left out."""
         steps: list[dict[str, Any]] = []
         query: dict[str, Any] = {
-            "resource": self._resource(started.secret), "from_ms": started.started_ms, "limit": 1000
+            "resource": self._resource(started.secret),
+            "from_ms": started.started_ms,
+            "limit": 1000,
         }
         while True:
             request = Request("LookupEvents", "GET", "/v1/events", f"secretsd:{self._account}:audit", query=query)

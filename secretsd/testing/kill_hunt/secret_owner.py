@@ -81,7 +81,7 @@ class SecretOwner(Owner):
         if doomed and kind not in (Kind.RESTORE, Kind.DELETE):
             self.surely(self._restore())
         elif not doomed and kind is Kind.RESTORE:
-            self.surely(self._delete())
+            self.surely(self._delete(force=False))
         return self._acts[kind]()
 
     def under_key(self, key_id: str) -> Act:
@@ -162,7 +162,8 @@ class SecretOwner(Owner):
         version, data_type, value = self._values.draw(self.rng)
         if chance < 0.4:
             return Act(
-                self._patch(value, version), lambda state, _: states.with_version(state, version, data_type, ["current"])
+                self._patch(value, version),
+                lambda state, _: states.with_version(state, version, data_type, ["current"]),
             )
         if chance < 0.7:
             key_id = self.rng.choice(self._values.keys)
@@ -185,7 +186,8 @@ class SecretOwner(Owner):
         return Act(request, lambda state, _: states.with_stage(state, stage, version))
 
     def _delete(self, force: bool | None = None) -> Act:
-        if force or self.state["deletion_ms"] is not None or (force is None and self.rng.random() < 0.3):
+        doomed = self.state["deletion_ms"] is not None
+        if force or doomed or (force is None and self.rng.random() < 0.3):
             return Act(self._request("DeleteSecret", "DELETE", query={"force": "true"}), lambda state, _: {})
         return Act(
             self._request("DeleteSecret", "DELETE", query={"recovery_window_days": self.rng.randint(7, 30)}),
@@ -193,9 +195,7 @@ class SecretOwner(Owner):
         )
 
     def _restore(self) -> Act:
-        return Act(
-            self._request("RestoreSecret", "POST", "restore"), lambda state, _: {**state, "deletion_ms": None}
-        )
+        return Act(self._request("RestoreSecret", "POST", "restore"), lambda state, _: {**state, "deletion_ms": None})
 
     def _tag(self) -> Act:
         path, resource = f"/v1/tags/secret/{self._secret}", self.resource(f"secret/{self._secret}")
@@ -203,7 +203,9 @@ class SecretOwner(Owner):
         if len(tags) > 5 or (tags and self.rng.random() < 0.3):
             gone = self.rng.choice(list(tags))
             request = Request("UntagResource", "POST", path + ":remove", resource, {"keys": [gone]})
-            return Act(request, lambda state, _: {**state, "tags": {k: v for k, v in state["tags"].items() if k != gone}})
+            return Act(
+                request, lambda state, _: {**state, "tags": {k: v for k, v in state["tags"].items() if k != gone}}
+            )
         added = {f"tag-{self.rng.randint(1, 8)}": f"{self.rng.getrandbits(32):08x}"}
         request = Request("TagResource", "POST", path, resource, {"tags": added})
         return Act(request, lambda state, _: {**state, "tags": {**state["tags"], **added}})

@@ -21,9 +21,15 @@ ANSWER_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 
 
+IN_FLIGHT, ANSWERED, MISSED = "in flight", "after the answer", "in vain"
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A kill that was made. `kind` is what it really hit; `back_seconds` from the kill to full service."""
+    """A kill that was made. `kind` is what it really hit; `back_seconds` from the kill to full service.
+
+    `moment` is MISSED where the rotation that was meant had just ended: such a kill counts for no kind of operation.
+    """
 
     kind: Kind
     victim: Victim
@@ -46,7 +52,12 @@ class Striker:
         self._keys = KeyRing(caller, rng, account)
         self.rotations = Rotations(caller, account)
         access = AccessOwner(caller, rng, account, 0)
-        others: Mapping[Kind, Owner] = {Kind.ACCESS: access, Kind.CREATE_KEY: self._keys}
+        self._updated = SecretOwner(caller, rng, account, values, "struck/update")
+        others: Mapping[Kind, Owner] = {
+            Kind.ACCESS: access,
+            Kind.CREATE_KEY: self._keys,
+            Kind.UPDATE: self._updated,
+        }
         self._owners = {
             kind: others.get(kind) or SecretOwner(caller, rng, account, values, f"struck/{kind.name.lower()}")
             for kind in Kind
@@ -106,25 +117,30 @@ class Striker:
         owner.verify(wholly=False)
         if strike.kind is Kind.CREATE_KEY:
             self._use_newest_key()
-        return Hit(strike.kind, strike.victim, "after the answer" if strike.answered else "in flight", back[0])
+        return Hit(strike.kind, strike.victim, ANSWERED if strike.answered else IN_FLIGHT, back[0])
 
     def _rotation(self, strike: Strike) -> Hit | None:
         """Start a rotation, kill when it is at the wanted state, and ask its events what state it really was."""
+        attempt = strike.victim is Victim.ATTEMPT
+        if not attempt and not self._victims.aim(strike.victim):
+            return None
         started = self.rotations.start()
         if started is None or not self.rotations.reach(started, ROTATION_STATES[strike.kind]):
             time.sleep(PAUSE_SECONDS)
             return None
-        if not self._victims.aim(strike.victim):
+        if attempt and not self._victims.aim(strike.victim):
             return None
-        if strike.kind not in (Kind.CANDIDATE_STORED,) and strike.victim is not Victim.ATTEMPT:
+        if not attempt and strike.kind is not Kind.CANDIDATE_STORED:  # that one is over before a pause would be
             time.sleep(self._rng.uniform(0.0, LONGEST_STEP_SECONDS))
         killed_ms = now_ms()
         back = self._kill(strike.victim)
         if not back:
             return None
         state = self.rotations.found(started, strike.victim, killed_ms)
-        hit = next((kind for kind, name in ROTATION_STATES.items() if name == state), None)
-        return None if hit is None else Hit(hit, strike.victim, "in flight", back[0])
+        for kind, name in ROTATION_STATES.items():
+            if name == state:
+                return Hit(kind, strike.victim, IN_FLIGHT, back[0])
+        return Hit(strike.kind, strike.victim, MISSED, back[0])
 
     def _kill(self, victim: Victim) -> list[float]:
         """Kill and wait for full service: the seconds that it took, or nothing where the victim had ended before."""
@@ -136,10 +152,8 @@ class Striker:
         return [time.monotonic() - begun]
 
     def _use_newest_key(self) -> None:
-        """A key that is there must be of use: a secret is sealed under it."""
-        secret = self._owners[Kind.UPDATE]
-        if isinstance(secret, SecretOwner):
-            known = [str(id) for id, _ in self._keys.state.values()]
-            self._values.keys += (fresh := [id for id in known if id not in self._values.keys])
-            for key_id in fresh:
-                secret.surely(secret.under_key(key_id))
+        """A key that is there must be of use: a secret is sealed under it, and so are others later on."""
+        for key_id in (str(id) for id, _ in self._keys.state.values()):
+            if key_id not in self._values.keys:
+                self._values.keys.append(key_id)
+                self._updated.surely(self._updated.under_key(key_id))

@@ -34,8 +34,8 @@ class Trail:
     def look(self, *, wholly: bool = False) -> None:
         """Read the events that are new, a few known ones with them, or all of them; changed ones are findings."""
         since_ms = 0 if wholly else max(0, self._seen_ms - OVERLAP_MS)
-        until_ms = now_ms()
         answered = [entry for entry in self._journal.answered() if since_ms <= entry.sent_ms]
+        until_ms = now_ms()
         listed: set[str] = set()
         for account in (self._account, "system"):
             once: set[str] = set()
@@ -51,13 +51,16 @@ class Trail:
         for entry in answered:
             if entry.request_id not in listed:
                 self._journal.finding(f"{entry.request.operation} was answered and has no event")
-        gone = [id for id, event in self.events.items() if since_ms <= event["time_ms"] <= until_ms and id not in listed]
+        gone = [
+            id for id, event in self.events.items() if since_ms <= event["time_ms"] <= until_ms and id not in listed
+        ]
         for id in gone:
             self._journal.finding(f"event {id} is gone")
         self._seen_ms = until_ms
 
     def settle(self) -> None:
         """Account for every event by a request, and for every request by its event."""
+        answered = {entry.request_id for entry in self._journal.answered()}
         self.look(wholly=True)
         unclaimed = {
             id: event
@@ -66,9 +69,9 @@ class Trail:
         }
         for entry in self._journal.answered():
             event = unclaimed.pop(entry.request_id, None)
-            if event is None:
+            if event is None and entry.request_id in answered:
                 self._journal.finding(f"{entry.request.operation} was answered and has no event of its own")
-            elif wrong := _differs(event, entry):
+            elif event is not None and (wrong := _differs(event, entry)):
                 self._journal.finding(f"the event of {entry.request.operation} has another {wrong}")
         waiting: dict[tuple[str, str], list[Event]] = defaultdict(list)
         for event in sorted(unclaimed.values(), key=lambda event: event["time_ms"]):
@@ -77,8 +80,6 @@ class Trail:
         for entry in sorted(unanswered, key=lambda entry: entry.stored is not True):
             self._claim(entry, waiting[entry.request.operation, entry.request.resource])
         for (operation, _), left in waiting.items():
-            if operation == "LookupEvents" and all(event["time_ms"] >= self._seen_ms for event in left):
-                continue
             for event in left:
                 self._journal.finding(f"event {event['id']} of {operation} belongs to no request")
 

@@ -101,6 +101,14 @@ def test_no_child_survives_a_killed_supervisor(supervised, wait_for, is_alive, c
     wait_for("the end of every child", lambda: not any(is_alive(pid) for pid in pids))
 
 
+def test_a_child_that_still_loads_ends_with_the_supervisor(supervised, wait_for, is_alive):
+    """It has asked for nothing yet and looks at no channel; it would keep the listening sockets all that time."""
+    supervised.start(supervised.child(configuration={"behaviour": "never-ready", "die_with_parent": False}))
+    pid = supervised.started(1)["pid"]
+    supervised.running.kill()
+    wait_for("the end of the child", lambda: not is_alive(pid))
+
+
 def test_followers_wait_for_the_first_start_of_the_others_and_stop_before_them(supervised):
     supervised.start(
         supervised.child("worker", after=["keystore", "rotator"]),
@@ -113,6 +121,15 @@ def test_followers_wait_for_the_first_start_of_the_others_and_stop_before_them(s
     assert supervised.stop() == 0
     ended = {name: supervised.ended(name)[0] for name in first}
     assert ended["worker"] < min(ended["keystore"], ended["rotator"])
+
+
+def test_a_follower_that_waits_itself_starts_beside_the_others(supervised):
+    supervised.start(
+        supervised.child("worker", after=["keystore"], waits_itself=True),
+        supervised.child("keystore", {"behaviour": "never-ready"}),
+    )
+    supervised.started(1, "worker")
+    assert supervised.stop() == 0
 
 
 def test_a_follower_does_not_wait_for_one_that_cannot_start(supervised):

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -29,6 +30,26 @@ def test_a_stale_socket_is_replaced(sockets, path):
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     sockets.open([UnixListener(path)])
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(path))
+
+
+def test_the_last_moments_of_a_predecessor_are_waited_for(sockets, path):
+    with socket.socket(socket.AF_UNIX) as dying, socket.socket() as dying_too:
+        dying.bind(str(path))
+        dying.listen(0)
+        dying_too.bind(("127.0.0.1", 0))
+        dying_too.listen(0)
+        port = dying_too.getsockname()[1]
+
+        def close_both():
+            dying.close()
+            dying_too.close()
+
+        end = threading.Timer(0.1, close_both)
+        end.start()
+        sockets.open([UnixListener(path), TCPListener("127.0.0.1", port)])
+        end.join()
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(path))
 
