@@ -235,7 +235,10 @@ class Storage(Protocol):
         ...
 
     def subscribe(self, on_change: Callable[[Sequence[RecordName]], None]) -> None:
-        """Call `on_change` with the names of records that any node changed; an empty sequence means all of them."""
+        """Call `on_change` with the names of records that any node changed; an empty sequence means all of them.
+
+        Versions and values that are added need not be told of: nobody can have kept them, and their secret changes too.
+        """
         ...
 
     def refresh(self) -> None:

@@ -17,6 +17,7 @@ _SQL = {name: statement.sql for name, statement in load("main.sql").items()}
 _key = msgspec.json.Decoder(tuple[str, ...]).decode
 KEPT_CHANGES = 20_000
 """How much of the feed is kept; whoever is further behind forgets everything instead of what changed."""
+LOOK_EVERY = 50
 PRUNE_EVERY = 5_000
 MAX_CHANGES_A_LOOK = 2_000
 """Past this many the loop would stall; forgetting everything is cheaper."""
@@ -98,9 +99,13 @@ class FeedPruner:
 
     def __init__(self) -> None:
         self._pruned_at = -PRUNE_EVERY
+        self._units = -1  # so that the first one looks
 
     def __call__(self, connection: apsw.Connection) -> None:
         """Drop what is older than the newest KEPT_CHANGES, now and then."""
+        self._units += 1
+        if self._units % LOOK_EVERY:
+            return
         rows = fetch(connection, _SQL["last_change"])
         last = rows[0][0] if rows else 0
         if last - self._pruned_at >= PRUNE_EVERY:

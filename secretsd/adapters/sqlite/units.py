@@ -8,6 +8,7 @@ from secretsd.adapters.sqlite.statements import load
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import AlreadyExists, Internal
 from secretsd.domain.records import Record
+from secretsd.domain.secrets import SealedValue, SecretVersion
 from secretsd.ports.storage import Add, Change, Delete, DeleteVersions, LeaseLost, Replace, StaleRecord, UnitOfWork
 
 _MAIN = load("main.sql")
@@ -19,6 +20,8 @@ ADD_VIEW = _EVENTS["add_view"].sql
 _FORGET_VERSIONS = tuple(
     _MAIN[name].sql for name in ("announce_versions", "announce_values", "delete_versions", "delete_values")
 )
+# A version that is added was in nobody's memory before, and its secret changes with it: telling of it would only cost.
+_NEW_TO_ALL = (SecretVersion, SealedValue)
 _TAKEN = (apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE)
 
 
@@ -30,7 +33,8 @@ def apply_unit(connection: apsw.Connection, unit: UnitOfWork) -> None:
     for change in unit.changes:
         _apply(connection, change)
     connection.execute(ADD_EVENT, event_row(unit.event))
-    connection.executemany(ADD_VIEW, view_rows(unit.event))
+    if len(unit.event.views) > 1:
+        connection.executemany(ADD_VIEW, view_rows(unit.event))
 
 
 def event_row(record: AuditRecord) -> tuple[Value, ...]:
@@ -62,7 +66,8 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
         case Add(record, mac):
             table = TABLES[type(record)]
             _write(connection, table.insert, table.row(record, mac), table.name)
-            _announce(connection, record)
+            if type(record) not in _NEW_TO_ALL:
+                _announce(connection, record)
         case Replace(before, after, mac):
             table = TABLES[type(after)]
             if type(before) is not type(after) or after.revision != before.revision + 1:

@@ -49,7 +49,12 @@ def _placed(state: State, version: str, stages: Iterable[str]) -> State:
 
 
 def under_key(state: State, key_id: str) -> State:
-    """Another CMK: the versions at current, pending and previous are sealed under it anew, no other one is."""
+    """Another CMK: the versions at current, pending and previous are sealed under it anew, no other one is.
+
+    The CMK that the secret has already changes nothing, even where such a version is still under an older one.
+    """
+    if key_id == state["key_id"]:
+        return state
     held = {state["stages"][stage] for stage in LABELLED_BY_RULE if stage in state["stages"]}
     versions = {
         version: (number, data_type, key_id if version in held else key)

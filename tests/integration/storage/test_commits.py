@@ -90,12 +90,12 @@ async def test_a_failed_commit_fails_all_of_its_units_and_the_next_one_works(
     users = [samples.user(f"u{number}") for number in range(6)]
     first = asyncio.create_task(bench.add(users[0]))
     assert await asyncio.to_thread(begun.wait, 20)
-    commits = [asyncio.create_task(bench.add(user)) for user in [*users[1:], users[1]]]
+    commits = [asyncio.create_task(bench.add(user)) for user in users[1:]]
     await asyncio.sleep(0)
     queued.set()
     await first
     outcomes = await asyncio.gather(*commits, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 6
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 5
     assert all(reason in str(outcome) for outcome in outcomes)
     assert await storage.accounts.users(samples.ACCOUNT, "", 9) == users[:1]
     assert len(await bench.events()) == len(events) + 1

@@ -149,3 +149,5 @@ def test_when_current_moves_previous_follows_and_a_new_key_seals_only_what_has_a
     assert states.with_stage(state, "current", "v1")["stages"] == {"current": "v1", "previous": "v3", "blue": "v2"}
     moved = states.under_key(state, "k2")
     assert [key for _, _, key in moved["versions"].values()] == ["k2", "k1", "k2"]
+    back = states.with_stage(moved, "current", "v2")
+    assert states.under_key(back, "k2") == back
