@@ -82,13 +82,16 @@ def init(
     settings = _settings(config)
     if (recovery_public_key is None) == (not no_recovery):
         _end("cannot initialise: give either --recovery-public-key FILE or --no-recovery")
-    if output.exists():
-        _end(f"cannot write {output}: it exists already")
     try:
         identities = resolve(settings.users)
         pin = _pin(settings, pin_fd, ask_pin)
         public_key = recovery_public_key.read_text() if recovery_public_key else None
-        made = make_root(settings, identities, pin, public_key)
+        _reserve(output)
+        try:
+            made = make_root(settings, identities, pin, public_key)
+        except BaseException:
+            output.unlink(missing_ok=True)
+            raise
         document = checks.recovery_document(made.kek_id, made.so_pin, made.recovery)
         write_private(output, document, None)
         make_first_account(settings, identities, pin, invoking_uids(), f"unix:uid/{os.getuid()}")
@@ -100,7 +103,7 @@ def init(
 
 
 @app.command()
-def check(config: Config = DEFAULT_CONFIG) -> None:
+def check(config: Config = DEFAULT_CONFIG, pin_fd: PinFd = None, ask_pin: AskPin = False) -> None:
     """Tell all that is wrong with configuration and host, at once."""
     try:
         settings = load(config)
@@ -109,7 +112,7 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
     except OSError as error:
         problems = [f"cannot read {config}: {error.strerror}"]
     else:
-        problems = checks.problems(settings, os.environ.get("CREDENTIALS_DIRECTORY"))
+        problems = checks.problems(settings, os.environ.get("CREDENTIALS_DIRECTORY"), pin_fd, ask_pin)
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
@@ -143,6 +146,16 @@ def _settings(config: Path) -> Settings:
         _end(str(error))
     except OSError as error:
         _end(f"cannot read {config}: {error.strerror}")
+
+
+def _reserve(output: Path) -> None:
+    """Make the file before there is anything to lose: what goes into it is made once and is nowhere else."""
+    try:
+        os.close(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        _end(f"cannot write {output}: it exists already")
+    except OSError as error:
+        _end(f"cannot write {output}: {error.strerror}")
 
 
 def _pin(settings: Settings, fd: int | None, prompt: bool) -> str:

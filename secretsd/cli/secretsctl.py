@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from secretsd.cli.ctl import audit, bindings, everyday, generic, keys, policies, rotation, stored, users
-from secretsd.cli.ctl.failures import FAILED, explain_usage, report
+from secretsd.cli.ctl.failures import FAILED, explain_output, explain_usage, report
 from secretsd.cli.ctl.reach import Reach
 from secretsd.domain.errors import SecretsdError
 
@@ -65,10 +65,10 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
     except typer.TyperException as error:
         return explain_usage(error)
-    except BrokenPipeError:
-        # The reader has gone. What is still in the buffer has no reader either, so Python must not try at exit.
+    except OSError as error:
+        # The reader has gone, or the disk is full. What is still in the buffer fares no better: Python must not try.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED if isinstance(error, BrokenPipeError) else explain_output(error)
     return code if isinstance(code, int) else 0
 
 

@@ -54,6 +54,10 @@ class Rotation:
     journal: tuple[str, ...] = ()
     revision: int = 0
 
+    def due_at(self, now_ms: int) -> bool:
+        """True when its time has come; a rotation whose clock was stopped is never due."""
+        return self.next_due_ms is not None and self.next_due_ms <= now_ms
+
     def become(self, state: RotationState, **changes: Any) -> "Rotation":
         """The rotation in its next state, with other fields changed beside it; an illegal move raises InvalidState."""
         if state is not self.state and state not in TRANSITIONS[self.state]:

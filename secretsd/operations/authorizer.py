@@ -17,10 +17,13 @@ OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
 
 
 def rotation_rules(account: str) -> Rules:
-    """What an account's rotation role may do: the steps of rotations, on secrets of its own account."""
+    """What an account's rotation role may do: the steps of rotations on secrets of its account, with their keys."""
     steps = tuple(operation.name for operation in OPERATIONS.values() if operation.route is None)
-    statement = Statement(Effect.ALLOW, steps, ("secret/*",))
-    return Rules([Policy(account, "rotation", (statement,), "", 0)])
+    statements = (
+        Statement(Effect.ALLOW, steps, ("secret/*",)),
+        Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
+    )
+    return Rules([Policy(account, "rotation", statements, "", 0)])
 
 
 class Authorizer:

@@ -1,11 +1,13 @@
 """A call: who asks, on what, with which parts at hand; the only way to write, and what it leaves in the audit trail."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent, ChangedRow
+from secretsd.domain.errors import StorageUnavailable
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import Principal
 from secretsd.domain.records import RECORDS, Record, RecordAuthenticator, key_of
@@ -88,7 +90,10 @@ class Call:
         unit = UnitOfWork(changes, events.record(self.event("ok", tuple(map(_row, changes)))), self.fence)
         await self.parts.storage.commit(unit)
         self.committed = True
-        self.parts.storage.refresh()  # what waits in this process for such a change hears of it now
+        # What waits in this process for such a change hears of it now. Where that fails, the next call finds out before
+        # it trusts a cache; this one's change is made, and its answer has to say so.
+        with contextlib.suppress(StorageUnavailable):
+            self.parts.storage.refresh()
 
     def event(self, outcome: str, changes: tuple[ChangedRow, ...] = ()) -> AuditEvent:
         """What this call leaves behind."""

@@ -1,26 +1,33 @@
 """The one road of every call: authenticate, read the request, authorise, run, audit. No answer leaves unrecorded."""
 
 import asyncio
+import contextlib
 import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from traceback import walk_tb
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
-from secretsd.domain.errors import ErrorKind, Internal, InvalidState, SecretsdError, StorageUnavailable, Throttled
+from secretsd.domain.errors import ErrorKind, Internal, InvalidState, SecretsdError, Throttled
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
 from secretsd.operations import events
 from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.call import Call, Parts
 from secretsd.operations.ids import new_request_id
+from secretsd.operations.lines import Lines
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, StaleRecord
 
 log = logging.getLogger("secretsd.pipeline")
-STALE_ATTEMPTS = 5
+STALE_ATTEMPTS = 20
+SCHEDULED_ATTEMPTS = 5
+"""A change that lost against another one is made again from what is stored now; past this many it is a conflict. A
+scheduled step may ask a target each time, and is tried again later anyhow."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.05
 UNRECOGNISED = "Unrecognised"
 """The operation of an event about a request in which no operation could be recognised."""
 
@@ -47,6 +54,7 @@ class Pipeline:
         self._authenticator = Authenticator(parts.rows)
         self._max_in_flight = max_in_flight
         self._in_flight = 0
+        self._lines = Lines()
 
     async def run(self, operation: Operation, read: Callable[[], Request], caller: Caller) -> Answer:
         """Answer one request from outside. `read` makes the typed request, or raises InvalidRequest."""
@@ -132,15 +140,29 @@ class Pipeline:
         return Call(self.parts, operation, principal, request_id, now_ms, source, resource, fields, [], run_step, fence)
 
     async def _handle(self, call: Call, request: Request) -> Response:
-        for attempt in range(1, STALE_ATTEMPTS + 1):
+        # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.
+        route = call.operation.route
+        if route is None or route.method == "GET":
+            return await self._attempts(call, request, SCHEDULED_ATTEMPTS)
+        if not self._lines.forming(call.resource):
             try:
                 return await call.operation.handler(call, request)
             except StaleRecord:
-                if attempt == STALE_ATTEMPTS:
-                    raise
-                await asyncio.sleep(0.001 * attempt)  # a turn has to pass before the feed can tell what is newer
-                call.parts.storage.refresh()
-        raise AssertionError("the last attempt returns or raises")
+                pass
+        async with self._lines.turn(call.resource):
+            await _see_what_is_newer(call)
+            return await self._attempts(call, request, STALE_ATTEMPTS - 1)
+
+    async def _attempts(self, call: Call, request: Request, most: int) -> Response:
+        longest = FIRST_PAUSE_SECONDS
+        for _ in range(most - 1):
+            with contextlib.suppress(StaleRecord):
+                return await call.operation.handler(call, request)
+            # Another worker was faster; at random, so that the two do not keep step.
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # no secret hangs on it
+            longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+            await _see_what_is_newer(call)
+        return await call.operation.handler(call, request)
 
     async def _refuse(
         self,
@@ -165,8 +187,8 @@ class Pipeline:
     async def _recorded(self, event: AuditEvent, error: SecretsdError) -> Answer:
         try:
             await self.parts.storage.audit.record(events.record(event))
-        except StorageUnavailable as unrecorded:
-            error = unrecorded
+        except Exception as unrecorded:  # noqa: BLE001  # too many that wait, a fault of ours: no answer goes unrecorded
+            error = _known(unrecorded)
         self._count(event.operation, error.kind.value)
         return Answer(event.id.hex(), error=error)
 
@@ -175,6 +197,11 @@ class Pipeline:
         self.counts[counted] = self.counts.get(counted, 0) + 1
         if outcome == ErrorKind.STORAGE_UNAVAILABLE.value:
             self.storage_failures += 1
+
+
+async def _see_what_is_newer(call: Call) -> None:
+    await asyncio.sleep(0)  # a turn has to pass before the feed can tell
+    call.parts.storage.refresh()
 
 
 def _orphan(

@@ -73,7 +73,9 @@ async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationRes
     if rotation.state is RotationState.QUARANTINED:
         waits = rotation.pending_version is not None
         rotation = replace(rotation, state=RotationState.APPLYING if waits else RotationState.IDLE)
-    due = call.time_ms if request.rotate_immediately else next_due(call, rotation, call.time_ms)
+    # A candidate that waits may be what the target is on: it is never put off, and never left without a due moment.
+    at_once = request.rotate_immediately or rotation.state is not RotationState.IDLE
+    due = call.time_ms if at_once else next_due(call, rotation, call.time_ms)
     rotation = replace(rotation, next_due_ms=due)
     await call.commit(call.add(rotation) if before is None else call.replace(before, rotation))
     return RotationResponse(name=secret.name, rotation=describe_rotation(rotation))

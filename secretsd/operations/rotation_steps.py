@@ -5,10 +5,12 @@ step may run twice. What must hold: a candidate is stored before anything outsid
 that was verified is promoted.
 """
 
+import base64
 from dataclasses import replace
 
 from secretsd.api.fields import Response
 from secretsd.api.secrets import OfSecret
+from secretsd.domain.envelope import CiphertextHeader
 from secretsd.domain.errors import InvalidState
 from secretsd.domain.rotation import MAX_ATTEMPTS, MAX_NOTES, Rotation, RotationState
 from secretsd.domain.secrets import CURRENT, PENDING, DataType, Secret
@@ -17,7 +19,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation import next_due
-from secretsd.operations.versions import current_key_version, make_version, open_version, prune
+from secretsd.operations.versions import current_key_version, make_version, open_version, prune, require_key_use
 from secretsd.ports.rotator import Acceptance, JobOrder, Outcome, RotationFailed, StagedSecret
 from secretsd.ports.storage import Change
 
@@ -47,8 +49,12 @@ class StepResponse(Response, frozen=True, kw_only=True):
 @operation("StageRotationCandidate", None, audited=("epoch",))
 async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResponse:
     """Let the rotator prepare a candidate and store it as the pending version."""
+    secret, rotation = await _stored(call, request)
+    if not rotation.due_at(call.time_ms):
+        return StepResponse(state=rotation.state.value)  # its clock was stopped, or put off, since it was found due
     secret, rotation = await _state(call, request, RotationState.IDLE)
     order = await _order(call, request, secret, rotation)
+    await require_key_use(call, "GenerateDataKey", secret.key_id)
     candidate = await call.parts.rotators.prepare(order)
     version_id = new_id()
     data_type = DataType.TEXT if candidate.text else DataType.BINARY
@@ -147,8 +153,7 @@ async def fail_rotation(call: Call, request: StepRequest) -> StepResponse:
     Only a candidate that the target rejected is given up for a new one; where the outcome is unknown the same one is
     applied again, because the target may be on it.
     """
-    secret = await call.parts.storage.secrets.get(call.account, request.name)
-    rotation = await call.parts.storage.rotations.get(call.account, secret.id)
+    secret, rotation = await _stored(call, request)
     attempts = rotation.attempts + 1
     changes: list[Change] = []
     before = rotation
@@ -159,16 +164,22 @@ async def fail_rotation(call: Call, request: StepRequest) -> StepResponse:
     if attempts >= MAX_ATTEMPTS:
         moved = rotation.become(RotationState.QUARANTINED, attempts=attempts, reason=request.reason, next_due_ms=None)
     else:
-        again_ms = call.time_ms + 1000 * RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
+        again_ms: int | None = call.time_ms + 1000 * RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
+        if rotation.state is RotationState.IDLE and not rotation.enabled:
+            again_ms = None  # somebody stopped its clock meanwhile, and no candidate waits
         moved = replace(rotation, attempts=attempts, reason=request.reason, next_due_ms=again_ms)
     await call.commit(call.replace(before, moved), *changes)
     return StepResponse(state=moved.state.value)
 
 
-async def _state(call: Call, request: StepRequest, wanted: RotationState) -> tuple[Secret, Rotation]:
+async def _stored(call: Call, request: StepRequest) -> tuple[Secret, Rotation]:
     secret = await call.parts.storage.secrets.get(call.account, request.name)
+    return secret, await call.parts.storage.rotations.get(call.account, secret.id)
+
+
+async def _state(call: Call, request: StepRequest, wanted: RotationState) -> tuple[Secret, Rotation]:
+    secret, rotation = await _stored(call, request)
     secret.require_active()
-    rotation = await call.parts.storage.rotations.get(call.account, secret.id)
     if rotation.state is not wanted:
         raise InvalidState(f"cannot take that step: the rotation of secret {secret.name} is at {rotation.state.value}")
     return secret, rotation
@@ -184,6 +195,7 @@ async def _staged(call: Call, secret: Secret, version_id: str | None) -> StagedS
     if version_id is None:
         return None
     version = await call.parts.rows.version(secret, version_id)
+    await require_key_use(call, "Decrypt", version.key_id)
     return StagedSecret(version_id, Plaintext(await open_version(call, secret, version)))
 
 
@@ -206,6 +218,8 @@ async def _sealed_note(call: Call, secret: Secret, version_id: str, data: Plaint
 
 
 async def _opened_note(call: Call, secret: Secret, rotation: Rotation, note: str) -> bytes:
-    version = await call.parts.rows.version(secret, _pending(rotation))
-    key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
-    return await call.parts.sealer.open_note(key, secret.account, secret.id, version.id, note, call.request_name)
+    # Under the key that it was sealed under, which the secret may have left since.
+    header, _, _ = CiphertextHeader.split(base64.b64decode(note))
+    key = await call.parts.rows.key_version(secret.account, header.key_id, header.key_version)
+    version_id = _pending(rotation)
+    return await call.parts.sealer.open_note(key, secret.account, secret.id, version_id, note, call.request_name)

@@ -91,7 +91,10 @@ async def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecre
         version, sealed = await make_version(call, secret, value, data_type_of(value), version_id, key_id)
         secret = secret.with_version(version_id, (CURRENT,), call.time_ms)
         changes = [call.add(version), call.add(sealed)]
-    await call.commit(call.add(secret), *changes)
+    try:
+        await call.commit(call.add(secret), *changes)
+    except AlreadyExists:  # another call was faster; with the same token it was this one, sent twice
+        return await _created_before(call, await call.parts.rows.secret(call.account, request.name), request)
     return _created(secret, version_id)
 
 
@@ -101,6 +104,8 @@ async def _created_before(call: Call, secret: Secret, request: CreateSecretReque
         known = await same_again(call, secret, request.token, value, data_type_of(value))
         if known is not None:
             return _created(secret, known.id)
+    if secret.deletion_ms is not None:
+        raise InvalidState(f"cannot create secret {secret.name}: one of that name is scheduled for deletion")
     raise AlreadyExists(f"cannot create secret {secret.name}: it exists already")
 
 

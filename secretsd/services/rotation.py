@@ -13,7 +13,7 @@ from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.registry import OPERATIONS
 from secretsd.operations.rotation_steps import StepRequest
 from secretsd.ports.rotator import RotationFailed
-from secretsd.ports.storage import Fence, LeaseLost, RecordName
+from secretsd.ports.storage import Fence, Lease, LeaseLost, RecordName
 
 log = logging.getLogger("secretsd.rotations")
 LEASE_SECONDS = 60.0
@@ -92,10 +92,11 @@ class Rotations:
             if lease is None:
                 await asyncio.sleep(PAUSE_SECONDS)  # another node has it: look again, but not at once
                 return
-            fence = Fence(lease.name, lease.owner, lease.epoch)
+            keeping = asyncio.create_task(self._keep(lease))
             try:
-                await self._steps(rotation, fence)
+                await self._steps(rotation, Fence(lease.name, lease.owner, lease.epoch))
             finally:
+                keeping.cancel()
                 await self._storage.leases.release(lease)
         except (KeyStoreUnavailable, StorageUnavailable, LeaseLost) as error:
             log.warning("cannot go on with the rotation of secret %s now: %s", rotation.secret_name, error.kind.value)
@@ -114,7 +115,8 @@ class Rotations:
             waits = rotation.next_due_ms is None or rotation.next_due_ms > now_ms
             if waits or rotation.state is RotationState.QUARANTINED:
                 return
-            await self._storage.leases.claim(fence.lease, LEASE_SECONDS)  # still ours: a longer time for the next step
+            if not await self._prolonged(fence.lease, fence.epoch):
+                raise LeaseLost  # before the step, because a step may reach the target before it commits
             request = StepRequest(name=rotation.secret_name, epoch=fence.epoch, resumed=first)
             try:
                 await self._pipeline.run_scheduled(OPERATIONS[STEPS[rotation.state]], request, principal, fence)
@@ -127,3 +129,20 @@ class Rotations:
                 await self._pipeline.run_scheduled(OPERATIONS["FailRotation"], failed, principal, fence)
                 return
             first = False
+
+    async def _keep(self, lease: Lease) -> None:
+        """Hold the lease for as long as steps run: one may take longer than it, and nobody else may act meanwhile."""
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            try:
+                if not await self._prolonged(lease.name, lease.epoch):
+                    log.warning("cannot hold %s any longer: another node has it", lease.name)
+                    return
+            except SecretsdError:
+                continue  # the storage is away; what is left of the lease may outlast that
+
+    async def _prolonged(self, name: str, epoch: int) -> bool:
+        lease = await self._storage.leases.claim(name, LEASE_SECONDS)
+        if lease is not None and lease.epoch != epoch:
+            await self._storage.leases.release(lease)  # it was another's in between, so what we knew may be old
+        return lease is not None and lease.epoch == epoch

@@ -13,7 +13,9 @@ from secretsd.supervisor.processes import one_shot
 from secretsd.supervisor.spawn import run_once
 
 
-def problems(settings: Settings, credentials_directory: str | None) -> list[str]:
+def problems(
+    settings: Settings, credentials_directory: str | None, pin_fd: int | None = None, ask_pin: bool = False
+) -> list[str]:
     """A sentence for each problem; none when a start would succeed."""
     found: list[str] = []
     identities: Identities | None = None
@@ -23,7 +25,7 @@ def problems(settings: Settings, credentials_directory: str | None) -> list[str]
         found.append(str(error))
     pin = None
     try:
-        pin = read_pin(settings.keystore.pin_file, credentials_directory)
+        pin = read_pin(settings.keystore.pin_file, credentials_directory, pin_fd, ask_pin)
     except NoPIN as error:
         found.append(str(error))
     module = Path(settings.keystore.module)

@@ -22,7 +22,9 @@ def read_pin(source: str, credentials_directory: str | None, fd: int | None = No
     if source.startswith(CREDENTIAL):
         name = source.removeprefix(CREDENTIAL)
         if credentials_directory is None or "/" in name:
-            raise NoPIN(f"cannot read the PIN: systemd handed over no credential {name}; set keystore.pin_file")
+            raise NoPIN(
+                f"cannot read the PIN: systemd handed over no credential {name}; add --ask-pin or set keystore.pin_file"
+            )
         return _checked(_of_file(Path(credentials_directory, name), private=False), f"credential {name}")
     return _checked(_of_file(Path(source), private=True), source)
 

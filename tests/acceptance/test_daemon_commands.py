@@ -103,6 +103,23 @@ def test_check_is_content_with_what_would_start(config: Path) -> None:
     assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", "")
 
 
+def test_check_takes_a_pin_that_only_systemd_would_hand_over(config: Path) -> None:
+    initialised(config)
+    credential = changed(config, keystore={"pin_file": "credential:hsm-pin"})
+    found = secretsd("check", "--config", str(credential))
+    assert found.returncode == 1
+    assert found.stderr.startswith("cannot read the PIN: systemd handed over no credential hsm-pin; add --ask-pin")
+    found = secretsd("check", "--config", str(credential), "--pin-fd", "0", given=PIN)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", "")
+
+
+def test_init_makes_nothing_whose_recovery_it_could_not_write(config: Path) -> None:
+    nowhere = config.with_name("nowhere") / "out.json"
+    made = secretsd("init", "--config", str(config), "--no-recovery", "--output", str(nowhere))
+    assert (made.returncode, made.stderr) == (78, f"cannot write {nowhere}: No such file or directory\n")
+    assert not config.with_name("state").exists()
+
+
 def test_check_proves_the_module_and_the_pin(config: Path) -> None:
     initialised(config)
     config.with_name("pin").write_text("another PIN\n")

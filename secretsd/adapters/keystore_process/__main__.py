@@ -49,6 +49,9 @@ def main() -> None:
             child.refuse(message)
         _log(message)
         raise SystemExit(1) from None
+    except OSError as error:
+        _log(f"cannot use the data directory {configuration.data_dir}: {error.strerror}")
+        raise SystemExit(1) from None
 
 
 def serve(configuration: Configuration) -> None:

@@ -40,6 +40,7 @@ class UseCounts:
     def __init__(self, path: Path, alarm: Callable[[str], None], block: int = BLOCK) -> None:
         self._path, self._alarm, self._block = path, alarm, block
         self._counts: dict[KeyName, _Count] = {}
+        self._file, self._size = -1, 0
         for name, encryptions, decryptions in _read(path):
             self._counts[name] = _Count(encryptions, decryptions, encryptions, decryptions)
         self._rewrite()
@@ -96,11 +97,10 @@ class UseCounts:
     def close(self) -> None:
         """Write the exact counts: nothing of the blocks is lost by an orderly end."""
         self._rewrite()
-        os.close(self._file)
+        self._let_go()
 
     def _append(self, records: bytes) -> None:
-        if self._size > _COMPACT_BYTES + 2 * _RECORD.size * len(self._counts):
-            os.close(self._file)
+        if self._file < 0 or self._size > _COMPACT_BYTES + 2 * _RECORD.size * len(self._counts):
             self._rewrite(reserved=True)
         start = self._size
         try:
@@ -113,6 +113,8 @@ class UseCounts:
         self._size += len(records)
 
     def _rewrite(self, *, reserved: bool = False) -> None:
+        """Replace the file. Where that fails there is none to append to, for its name may stand for either by now."""
+        self._let_go()
         records = b"".join(
             _pack(name, count.reserved_encryptions, count.reserved_decryptions)
             if reserved
@@ -125,6 +127,11 @@ class UseCounts:
                 count.reserved_encryptions, count.reserved_decryptions = count.encryptions, count.decryptions
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         self._size = len(records)
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def _pack(name: KeyName, encryptions: int, decryptions: int) -> bytes:

@@ -55,7 +55,12 @@ class TokenSession:
         except PKCS11Error as error:
             if not faults.pin_refused(error):
                 raise
-            self._latch.close(self._pin)
+            try:
+                self._latch.close(self._pin)
+            except OSError as full:
+                # Said all the same, because whoever refuses for good is not started again to spend another try.
+                reason = f"cannot log in to the token: it refuses the PIN, and that cannot be kept: {full.strerror}"
+                raise PinRefused(reason) from None
             raise PinRefused("cannot log in to the token: it refuses the PIN") from None
         self._latch.open()
         self.owner = self._token.open(attribute_mapper=attributes.Mapper())

@@ -96,16 +96,19 @@ def fetch(connection: apsw.Connection, sql: str, arguments: Arguments = ()) -> l
 class Reopening:
     """A connection that is opened when it is first needed, and again after a failure; for one thread at a time."""
 
-    __slots__ = ("_connection", "_open")
+    __slots__ = ("_connection", "_open", "opened")
 
     def __init__(self, open_connection: Callable[[], apsw.Connection]) -> None:
         self._open = open_connection
         self._connection: apsw.Connection | None = None
+        self.opened = 0
+        """How many connections there have been: what one counts means nothing to the next."""
 
     def get(self) -> apsw.Connection:
         """The connection; raises apsw.Error when it cannot be opened."""
         if self._connection is None:
             self._connection = self._open()
+            self.opened += 1
         return self._connection
 
     def undo(self) -> None:

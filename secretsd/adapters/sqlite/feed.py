@@ -18,6 +18,7 @@ _key = msgspec.json.Decoder(tuple[str, ...]).decode
 KEPT_CHANGES = 20_000
 """How much of the feed is kept; whoever is further behind forgets everything instead of what changed."""
 LOOK_EVERY = 50
+"""The units between two looks at how long the feed is: each of them would pay for its own."""
 PRUNE_EVERY = 5_000
 MAX_CHANGES_A_LOOK = 2_000
 """Past this many the loop would stall; forgetting everything is cheaper."""
@@ -35,7 +36,7 @@ class ChangeFeed:
         self._loop = asyncio.get_running_loop()
         self._subscribers: list[OnChange] = []
         self._looked = False
-        self._data_version = -1
+        self._seen = (0, -1)
         self._position = 0
 
     async def begin(self) -> None:
@@ -61,9 +62,11 @@ class ChangeFeed:
         try:
             # The version is read before the feed: a commit between the two is then seen twice rather than never.
             version = self._reads.rows_now(_SQL["data_version"], ())[0][0]
-            if version != self._data_version:
+            # Each connection counts from the same number on, so a new one may say what the one before it said last.
+            seen = (self._reads.connections, version)
+            if seen != self._seen:
                 self._catch_up()
-                self._data_version = version
+                self._seen = seen
         except apsw.BusyError as error:
             raise unavailable(error) from None
         self._looked = True

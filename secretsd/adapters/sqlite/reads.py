@@ -57,6 +57,11 @@ class Reads:
         self._waiting = 0
         self._closed = False
 
+    @property
+    def connections(self) -> int:
+        """How many connections `rows_now` has had; another one after each failure."""
+        return self._here.opened
+
     async def one(self, kind: type[R], query: str, arguments: Arguments, missing: str) -> R:
         """The one record that a query finds; NotFound with the sentence `missing` when there is none."""
         rows = await self.rows(query, arguments)

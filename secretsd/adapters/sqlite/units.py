@@ -26,7 +26,7 @@ _TAKEN = (apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE)
 
 
 def apply_unit(connection: apsw.Connection, unit: UnitOfWork) -> None:
-    """Do all of it; LeaseLost, AlreadyExists or StaleRecord leaves the rest to the savepoint around it."""
+    """Do all of it; LeaseLost, AlreadyExists or StaleRecord has to be undone by the caller."""
     fence = unit.fence
     if fence is not None and not fetch(connection, FENCE, (fence.lease, fence.owner, fence.epoch)):
         raise LeaseLost

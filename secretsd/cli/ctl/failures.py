@@ -82,6 +82,16 @@ def report(error: SecretsdError) -> int:
     return advice.code
 
 
+def explain_output(error: OSError) -> int:
+    """Write that the answer could not be written, and return the exit code."""
+    sys.stderr.write(
+        f"secretsctl: cannot write the answer: {error.strerror}\n"
+        "  state: what was asked is done, only its answer is lost\n"
+        "  next: make room where the answer should go, then ask again\n"
+    )
+    return FAILED
+
+
 def explain_usage(error: typer.TyperException) -> int:
     """Write what is wrong with the command line; surplus words are not repeated, for one could be a value."""
     context = getattr(error, "ctx", None)

@@ -41,7 +41,12 @@ def read_value(source: str, binary: bool) -> "TextValue | BinaryValue":
     if source == "-" and sys.stdin.isatty():
         import getpass
 
-        data = getpass.getpass("value: ").encode()
+        try:
+            data = getpass.getpass("value: ").encode()
+        except UnicodeError:
+            data = None
+        if data is None:  # said here, where the error with a piece of the value is not its context
+            raise ClientError("cannot take the value: it is not valid Unicode text; give it as @FILE")
     else:
         data = read(source, "value", MAX_VALUE_BYTES)
     if not binary:

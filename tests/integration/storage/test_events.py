@@ -1,6 +1,7 @@
 """Events of reads: the log is emptied beside the loop, other processes are waited for, a bad event fails alone."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import apsw
@@ -10,6 +11,7 @@ from secretsd.adapters.sqlite import SqliteStorage, audit, recorder
 from secretsd.domain.errors import Internal, StorageUnavailable, Throttled
 from secretsd.ports.storage import EventFilter
 from secretsd.testing import samples
+from secretsd.testing.storage import authenticator, temporary_storage
 from secretsd.testing.storage_suite import Bench
 
 
@@ -140,3 +142,18 @@ async def test_a_look_examines_so_many_rows_and_says_where_to_go_on(
     assert found == [rare.data]
     assert looks == 7
     assert len(await bench.events()) == 63
+
+
+def open_files(directory: Path) -> list[str]:
+    """What this process holds open below a directory."""
+    links = [Path("/proc/self/fd", entry) for entry in os.listdir("/proc/self/fd")]
+    return [str(link.readlink()) for link in links if link.is_symlink() and link.readlink().is_relative_to(directory)]
+
+
+async def test_an_event_whose_caller_has_gone_is_written_before_the_end(tmp_path: Path) -> None:
+    record = samples.event()
+    async with temporary_storage(tmp_path / "state") as storage:
+        storage.audit.record(record).cancel()
+    assert open_files(tmp_path) == [], "it was written after the end, with a file that nobody closes"
+    async with temporary_storage(tmp_path / "state") as storage:
+        assert await Bench(storage, authenticator()).events() == [record.data]

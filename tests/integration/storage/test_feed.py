@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
-from secretsd.adapters.sqlite import SqliteStorage, feed
+from secretsd.adapters.sqlite import SqliteStorage, feed, reads
+from secretsd.domain.errors import StorageUnavailable
 from secretsd.ports.storage import Add, DeleteVersions
 from secretsd.testing import samples
 from secretsd.testing.storage import temporary_storage
@@ -73,3 +75,23 @@ async def test_a_pruned_feed_means_all_of_them(
         await bench.add(samples.user(f"v{number}"))
     await look(storage)
     assert len(told[1]) == 10
+
+
+async def test_a_new_connection_is_not_taken_for_the_old_one(
+    storage: SqliteStorage, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite counts changes for each connection from the same number on."""
+    told: list[list] = []
+    storage.subscribe(lambda names: told.append(list(names)))
+    await look(storage)
+
+    def broken(*_: object) -> list:
+        raise apsw.IOError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reads, "fetch", broken)
+        with pytest.raises(StorageUnavailable):
+            await storage.accounts.user(samples.ACCOUNT, "ann")
+    await bench.add(samples.user())
+    await look(storage)
+    assert told == [[USER]]

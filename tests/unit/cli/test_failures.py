@@ -1,5 +1,7 @@
 """Scripts get an exit code they can rely on, people the cause, the state and the next command, and nobody a value."""
 
+import sys
+
 import pytest
 
 from secretsd.cli.ctl.failures import ADVICE, advice_for
@@ -75,3 +77,13 @@ def test_control_characters_of_a_message_reach_no_terminal(ctl, wire) -> None:
     done = ctl("get", "a")
     assert "\x1b" not in done.err
     assert "\\x1b[2J" in done.err
+
+
+def test_an_answer_that_cannot_be_written_is_told_without_a_traceback(ctl, wire, monkeypatch) -> None:
+    wire.answer("GetRandomPassword", {"text": "x"})
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        done = ctl("random")
+    assert done.code == 1
+    assert done.err.startswith("secretsctl: cannot write the answer: No space left on device\n")
+    assert "Traceback" not in done.err

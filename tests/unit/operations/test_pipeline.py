@@ -182,18 +182,6 @@ async def test_a_stale_record_is_read_again_and_a_lasting_one_is_a_conflict(unsu
     assert len(await unsure.events(answer.request_id)) == 1
 
 
-async def test_puts_at_the_same_time_all_arrive(house):
-    await house.call("CreateSecret", name="app", text="start")
-    answers = await asyncio.gather(*(house.run("PutSecretValue", name="app", text=str(number)) for number in range(4)))
-    failed = [answer.error.kind.value for answer in answers if answer.error]
-    assert set(failed) <= {"conflict"}
-    listed = await house.call("ListSecretVersionIds", name="app", include_unlabelled=True)
-    assert len(listed.versions) == 1 + len(answers) - len(failed)
-    assert len({version.number for version in listed.versions}) == len(listed.versions)
-    for answer in answers:
-        assert len(await house.events(answer.request_id)) == 1
-
-
 async def test_an_unforeseen_exception_is_internal_and_leaks_nothing(house, caplog):
     async def explode(call, request):
         raise KeyError(f"value was {CANARY}")

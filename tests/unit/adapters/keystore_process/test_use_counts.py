@@ -126,3 +126,28 @@ def test_a_long_file_is_compacted_without_forgetting(path: Path, monkeypatch: py
         counts.encrypting(KEY, 1)
     assert path.stat().st_size < 2000
     assert UseCounts(path, silent, block=1).of((KEY, 1)) >= 200
+
+
+def test_a_disk_that_is_full_while_the_file_is_compacted_costs_no_count_and_no_descriptor(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = UseCounts(path, silent, block=1)
+    for _ in range(10):
+        counts.encrypting(KEY, 1)
+
+    def full(_path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(use_counts, "_COMPACT_BYTES", -1000)  # so the next record finds the file too long
+        patch.setattr(use_counts, "write_durably", full)
+        with pytest.raises(OSError, match="No space"):
+            counts.reserve([((KEY, 1), 50, 0)])
+        others = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]  # one has the number of a file that was closed
+        with pytest.raises(OSError, match="No space"):
+            counts.reserve([((KEY, 1), 50, 0)])
+    for one in others:
+        os.close(one)
+    counts.reserve([((KEY, 1), 50, 0)])
+    assert UseCounts(path, silent, block=1).of((KEY, 1)) >= 60, "a crash would forget what was reserved"
+    counts.close()

@@ -1,0 +1,105 @@
+"""Many who change one thing at once all succeed, within a worker and between two; nobody stands behind a read."""
+
+import asyncio
+
+import pytest
+
+from secretsd.domain.errors import StorageUnavailable, Throttled
+from secretsd.domain.names import Resource
+from secretsd.operations.bootstrap import ensure_first_account
+from secretsd.operations.lines import Lines
+from secretsd.testing.memory_keystore import MemoryKeyStore
+from secretsd.testing.storage import temporary_storage
+
+AT_ONCE = 20
+APP = Resource("100000000001", "secret/app")
+
+
+async def put_all(*houses):
+    """Twenty values at once, shared out among the houses; the answers."""
+    puts = [houses[number % len(houses)].run("PutSecretValue", name="app", text=str(number)) for number in range(AT_ONCE)]
+    return await asyncio.gather(*puts)
+
+
+async def require_all_there(house, answers):
+    assert [answer.error for answer in answers] == [None] * AT_ONCE
+    listed = await house.call("ListSecretVersionIds", name="app", include_unlabelled=True)
+    assert sorted(version.number for version in listed.versions) == list(range(1, AT_ONCE + 2))
+    for answer in answers:
+        assert len(await house.events(answer.request_id)) == 1
+
+
+async def test_twenty_puts_on_one_secret_all_succeed(house):
+    await house.call("CreateSecret", name="app", text="start")
+    await require_all_there(house, await put_all(house))
+
+
+async def test_twenty_puts_through_two_workers_all_succeed(tmp_path, tools):
+    async with temporary_storage(tmp_path / "storage") as one, temporary_storage(tmp_path / "storage") as other:
+        keystore = MemoryKeyStore()
+        houses = [tools.House(storage, keystore) for storage in (one, other)]
+        houses[0].account = houses[1].account = await ensure_first_account(houses[0].parts, (), "test")
+        await houses[0].call("CreateSecret", name="app", text="start")
+        await require_all_there(houses[1], await put_all(*houses))
+
+
+async def test_the_same_secret_created_at_once_with_one_token_is_one_secret(house):
+    answers = await asyncio.gather(*(house.run("CreateSecret", name="app", text="a", token="t-1") for _ in range(5)))
+    assert [answer.error for answer in answers] == [None] * 5
+    assert {answer.response.version_id for answer in answers} == {"t-1"}
+    assert len({answer.response.id for answer in answers}) == 1
+    for answer in answers:
+        assert len(await house.events(answer.request_id)) == 1
+
+
+async def test_a_line_is_in_order_of_arrival_and_gone_with_the_last():
+    lines, served = Lines(), []
+
+    async def stand(number):
+        async with lines.turn(APP):
+            await asyncio.sleep(0)
+            served.append(number)
+
+    waiting = [asyncio.create_task(stand(number)) for number in range(5)]
+    await asyncio.sleep(0)
+    assert lines.forming(APP)
+    assert not lines.forming(Resource(APP.account, "secret/other"))
+    waiting[2].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert served == [0, 1, 3, 4]
+    assert not lines.forming(APP)
+
+
+async def test_a_change_that_is_made_is_answered_so_though_the_storage_goes_away_right_after(house, monkeypatch):
+    await house.call("CreateSecret", name="app", text="one")
+    committed = house.storage.commit
+
+    async def commit_and_go_away(unit):
+        await committed(unit)
+        monkeypatch.setattr(house.storage, "refresh", away)
+
+    def away():
+        raise StorageUnavailable
+
+    monkeypatch.setattr(house.storage, "commit", commit_and_go_away)
+    answer = await house.run("PutSecretValue", name="app", text="two")
+    assert answer.error is None
+    later = await house.run("GetSecretValue", name="app")
+    assert later.error.kind.value == "storage-unavailable"  # nobody trusts a cache meanwhile
+    (event,) = await house.events(answer.request_id)
+    assert event["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("operation", ["GetSecretValue", "DescribeSecret"])
+async def test_a_trail_that_takes_no_more_events_is_told_and_nothing_is_answered(house, monkeypatch, operation):
+    await house.call("CreateSecret", name="app", text="one")
+
+    def full(_):
+        failed = asyncio.get_running_loop().create_future()
+        failed.set_exception(Throttled(retry_after_seconds=1))
+        return failed
+
+    monkeypatch.setattr(house.storage.audit, "record", full)
+    answer = await house.run(operation, name="app")
+    assert answer.response is None
+    assert answer.error.kind.value == "throttled"
