@@ -105,7 +105,9 @@ class LimitSettings:
 class Settings:
     """Everything that secretsd can be told."""
 
-    state_dir: str = setting("/var/lib/secretsd", "Holds storage/ and keystore/; back up the first, guard the second.")
+    state_dir: str = setting(
+        "/var/lib/secretsd", "Holds storage/ and keystore/; back up both, each to a place of its own."
+    )
     runtime_dir: str = setting("/run/secretsd", "Holds the sockets between the processes.")
     workers: int = setting(1, "How many worker processes serve; each is a complete node.")
     unix: UnixSettings = field(default_factory=UnixSettings)

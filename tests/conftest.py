@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from secretsd.supervisor.identities import blocked_at
 from secretsd.testing.canaries import Canaries, CanaryFound
 from secretsd.testing.daemon import WATCHERS
 
 CANARIES = Canaries()
+CLOSED = blocked_at(Path(__file__))
+"""What keeps other users out of this checkout, such as root's home above it."""
 
 # Two busy cores make a wall-clock deadline per example a lottery; pytest-timeout bounds the test as a whole.
 settings.register_profile("secretsd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,8 +25,11 @@ settings.load_profile("secretsd")
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leaves out what only root can do, and says so in the summary."""
-    if item.get_closest_marker("needs_root") and os.geteuid() != 0:
-        pytest.skip("needs uid 0: it drops to other users or mounts a file system")
+    if item.get_closest_marker("needs_root"):
+        if os.geteuid() != 0:
+            pytest.skip("needs uid 0: it drops to other users or mounts a file system")
+        if CLOSED is not None:
+            pytest.skip(f"needs a checkout that other users can reach: {CLOSED} is closed to them")
 
 
 def pytest_configure() -> None:

@@ -25,7 +25,9 @@ async def read_body(
         raise too_large
     if request.headers.get("Expect", "").lower() == "100-continue" and transport is not None:
         transport.write(CONTINUE)
-    if payload.is_eof() and payload.exception() is None:  # it came with the head, as most do: no deadline need be set for it
+    if (
+        payload.is_eof() and payload.exception() is None
+    ):  # it came with the head, as most do: no deadline need be set for it
         whole: bytes = payload.read_nowait(-1)
         if len(whole) > limit:
             raise too_large

@@ -14,6 +14,7 @@ import pytest
 from secretsd.adapters.rotator_host.client import ProcessRotatorHost
 from secretsd.adapters.rotator_host.configuration import RotatorHostConfiguration
 from secretsd.ports.rotator import JobOrder, RotationFailed
+from secretsd.supervisor.identities import blocked_at
 from secretsd.supervisor.spawn import reap, spawn
 from secretsd.supervisor.specification import ChildSpec
 from secretsd.testing.daemon import Daemon, running, secret_path
@@ -31,7 +32,7 @@ PROGRAM = (
 def nosy_host(passable_path):
     """A rotator host under the rotator's uid, started as the supervisor starts it, in which `nosy` may load."""
     path = passable_path / "nosy.sock"
-    uid = ROTATOR if os.geteuid() == 0 else os.geteuid()
+    uid = ROTATOR if os.geteuid() == 0 and blocked_at(ADVERSARY) is None else os.geteuid()
     configuration = RotatorHostConfiguration(rotators=("nosy",), allowed_uids=(os.getuid(),))
     document = msgspec.json.encode(configuration)
     spec = ChildSpec(

@@ -17,7 +17,9 @@ APP = Resource("100000000001", "secret/app")
 
 async def put_all(*houses):
     """Twenty values at once, shared out among the houses; the answers."""
-    puts = [houses[number % len(houses)].run("PutSecretValue", name="app", text=str(number)) for number in range(AT_ONCE)]
+    puts = [
+        houses[number % len(houses)].run("PutSecretValue", name="app", text=str(number)) for number in range(AT_ONCE)
+    ]
     return await asyncio.gather(*puts)
 
 
