@@ -186,8 +186,8 @@ class Daemon:
                 headers["Authorization"] = f"Bearer {token}"
             target = path + ("?" + urlencode(query, doseq=True) if query else "")
             own.request(method, target, None if body is None else json.dumps(body), headers)
-            response = own.getresponse()
-            data = response.read()
+            with own.getresponse() as response:
+                data = response.read()
             decoded = json.loads(data) if response.getheader("Content-Type", "").endswith("json") else data
             for watcher in WATCHERS:
                 watcher.spoke(self.state_dir, body, response.status, decoded)

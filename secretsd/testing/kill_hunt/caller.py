@@ -66,8 +66,9 @@ class Caller:
         try:
             if self._connection is None:
                 raise ConnectionResetError
-            response = self._connection.getresponse()
-            data = response.read()
+            # Closed whatever happens: an answer that breaks off would hold its socket open.
+            with self._connection.getresponse() as response:
+                data = response.read()
         except TimeoutError:
             self.journal.finding(f"{entry.request.operation} was not answered for {CONNECT_SECONDS:g} s")
             self._unanswered(entry)

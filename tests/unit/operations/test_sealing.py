@@ -52,7 +52,7 @@ async def test_a_value_comes_back(parts, value):
     sealer = Sealer(keystore, keep_seconds=0)
     sealed = await sealer.seal(key, *WHERE, Plaintext(value), "r")
     assert await sealer.open(key, sealed, "r") == value
-    assert value not in sealed.value or not value
+    assert len(value) < 8 or value not in sealed.value, "a short one may stand there by chance"
 
 
 @pytest.mark.parametrize("field", ["account", "secret_id", "version_id"])
