@@ -1,10 +1,16 @@
-"""Audit events: what every operation leaves behind, in the bytes that are final (SECURITY 17)."""
+"""Audit events: what every operation leaves behind, in the bytes that are final (SECURITY 17).
+
+What every call makes is a named tuple here and in its neighbours: as immutable as a frozen dataclass, at a third of its
+cost.
+"""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 SALT_BYTES = 32
+NO_FIELDS: Mapping[str, str | int | bool | tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +23,7 @@ class ChangedRow:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
+class AuditEvent(NamedTuple):
     """What happened. `id` is 16 bytes whose first 48 bits are `time_ms`; it is the request id of the call as well.
 
     `accounts` are all that are concerned, the first of them the caller's (`system` when nobody was proved).
@@ -34,12 +39,11 @@ class AuditEvent:
     operation: str
     resource: str
     outcome: str
-    fields: Mapping[str, str | int | bool | tuple[str, ...]] = field(default_factory=dict)
+    fields: Mapping[str, str | int | bool | tuple[str, ...]] = NO_FIELDS
     changes: tuple[ChangedRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(NamedTuple):
     """An event as storage keeps it: `data` is canonical and final, `views` gives each account its own 32-byte salt."""
 
     event: AuditEvent

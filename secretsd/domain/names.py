@@ -1,7 +1,7 @@
 """Names and identities of things: accounts, resource names, and the alphabets that they are written in."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secretsd.domain.errors import InvalidRequest
 
@@ -44,8 +44,7 @@ def is_account(text: str) -> bool:
     return _ACCOUNT.match(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """What an operation acts on: `account` and a path such as `secret/prod/db/app`, `key/<uuid>` or `user/ann`."""
 
     account: str

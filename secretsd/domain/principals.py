@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from secretsd.domain.names import Resource
 
@@ -53,8 +54,7 @@ class Binding:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who is behind a call: `path` is `user/<name>` or `role/<name>`, `proof` is how that was proved."""
 
     account: str

@@ -5,8 +5,8 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from traceback import walk_tb
+from typing import NamedTuple
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
@@ -32,8 +32,7 @@ UNRECOGNISED = "Unrecognised"
 """The operation of an event about a request in which no operation could be recognised."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of a call. Exactly one of `response` and `error` is set; its event is written."""
 
     request_id: str
@@ -142,9 +141,9 @@ class Pipeline:
     async def _handle(self, call: Call, request: Request) -> Response:
         # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.
         route = call.operation.route
-        if route is None or route.method == "GET":
+        if route is None:
             return await self._attempts(call, request, SCHEDULED_ATTEMPTS)
-        if not self._lines.forming(call.resource):
+        if route.method == "GET" or not self._lines.forming(call.resource):
             try:
                 return await call.operation.handler(call, request)
             except StaleRecord:

@@ -35,8 +35,8 @@ class Connection(web_protocol.RequestHandler):
     """Replaces aiohttp's request loop: no request objects, no task a request, one write an answer."""
 
     __slots__ = (
-        "_answering", "_body", "_body_message", "_dialect", "_discarded", "_ended", "_gone", "_half_bytes",
-        "_half_since", "_half_timer", "_limits", "_peer", "_refusing", "_room",
+        "_answering", "_body", "_body_message", "_caller", "_dialect", "_discarded", "_ended", "_gone", "_half_bytes",
+        "_half_since", "_half_timer", "_limits", "_peer", "_peer_alone", "_refusing", "_room",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,7 @@ class Connection(web_protocol.RequestHandler):
         )
         self._dialect = dialect
         self._peer = peer
+        self._caller = self._peer_alone = Caller(peer.source, peer.uid)
         self._limits = limits
         self._room = room
         self._answering = False
@@ -192,12 +193,14 @@ class Connection(web_protocol.RequestHandler):
 
     async def _one(self, message: Any, payload: Any) -> tuple[Reply, bool, bool]:
         """The reply, whether the connection ends with it, and whether the request may not have been read to its end."""
-        caller = Caller(self._peer.source, self._peer.uid)
+        caller = self._peer_alone
         held = 0
         try:
             request, token = parsed(message, self._limits)
             if token is not None:
-                caller = Caller(self._peer.source, self._peer.uid, token)
+                caller = self._caller
+                if caller.token != token:
+                    caller = self._caller = Caller(self._peer.source, self._peer.uid, token)
             require_offered(request)
             body = b""
             if not payload.is_eof() or payload.total_bytes:
@@ -273,7 +276,7 @@ class Connection(web_protocol.RequestHandler):
             if self._task_handler is None:
                 break
             await asyncio.wait([self._task_handler])
-        reply = await self._dialect.refuse(Caller(self._peer.source, self._peer.uid), error, status)
+        reply = await self._dialect.refuse(self._peer_alone, error, status)
         if self.transport is not None:
             self.transport.write(answer_bytes(reply, True))
         await self._finish(True)

@@ -1,7 +1,7 @@
 """The native dialect at work: one HTTP request in, one reply out, through the pipeline."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,10 +17,10 @@ from secretsd.operations.registry import Operation
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 PAGE_METHODS = ("GET", "HEAD")
+NO_HEADERS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request as a transport hands it over: `path` raw and without the query, `body` complete."""
 
     method: str
@@ -31,15 +31,14 @@ class Incoming:
     caller: Caller
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What goes back. `request_id` is empty where nothing was asked of an operation."""
 
     status: int
     content_type: str
     body: bytes
     request_id: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
 
     @property
     def reason(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from secretsd.domain.errors import InvalidRequest, NotFound
@@ -20,8 +20,7 @@ class MethodNotAllowed(InvalidRequest):
         self.allowed = ", ".join(sorted(allowed))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An operation and, where its route has one, the decoded name out of the path."""
 
     operation: Operation

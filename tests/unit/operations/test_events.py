@@ -1,6 +1,5 @@
 """Events: canonical bytes, salts of their own, nothing of a value in any of them."""
 
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -32,7 +31,7 @@ def test_decoding_and_encoding_again_gives_the_same_bytes(event):
 
 @given(some_events)
 def test_the_order_of_fields_does_not_matter(event):
-    other = replace(event, fields=dict(reversed(event.fields.items())))
+    other = event._replace(fields=dict(reversed(event.fields.items())))
     assert events.canonical(other) == events.canonical(event)
 
 
