@@ -12,14 +12,11 @@ from secretsd.adapters.system_clock import SystemClock
 from secretsd.dialects.native.dialect import NativeDialect
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.domain.sensitive import Plaintext
-from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.bootstrap import ensure_first_account, ensure_token
-from secretsd.operations.cache import RowCache
-from secretsd.operations.call import Parts
 from secretsd.operations.catalogue import catalogue
+from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
-from secretsd.operations.rows import Rows
-from secretsd.operations.sealing import Sealer
+from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
 
 TOKEN = "secretsd_" + "t" * 43
@@ -40,20 +37,14 @@ async def worker(directory: Path) -> AsyncIterator[Worker]:
     keystore = MemoryKeyStore()
     authenticator = RecordAuthenticator((await keystore.storage_key()).reveal())
     async with open_storage(directory, authenticator) as storage:
-        cache = RowCache(storage)
-        rows = Rows(storage, cache)
-        rotators = ProcessRotatorHost(directory / "no-rotators.sock", attempt_seconds=1.0)
-        parts = Parts(
-            storage,
-            keystore,
-            rotators,
-            TriggerCalendar(3600),
-            SystemClock(),
-            authenticator,
-            rows,
-            Sealer(keystore),
-            Authorizer(rows, cache),
-            3600,
+        parts = assemble(
+            storage=storage,
+            keystore=keystore,
+            rotators=ProcessRotatorHost(directory / "no-rotators.sock", attempt_seconds=1.0),
+            escrow=MemoryEscrow(),
+            calendar=TriggerCalendar(3600),
+            clock=SystemClock(),
+            authenticator=authenticator,
         )
         account = await ensure_first_account(parts, (), "benchmark")
         await ensure_token(parts, account, Plaintext.from_text(TOKEN), "benchmark")

@@ -14,6 +14,7 @@ import uvloop
 from secretsd import settings as settings_module
 from secretsd.adapters import child
 from secretsd.adapters.calendar import TriggerCalendar
+from secretsd.adapters.file_escrow import FileEscrow
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.adapters.rotator_host.client import ProcessRotatorHost
 from secretsd.adapters.sqlite import open_storage
@@ -24,14 +25,10 @@ from secretsd.dialects.native.pages import health_page, metrics_page
 from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.domain.sensitive import Plaintext
-from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.bootstrap import ensure_first_account, ensure_token
-from secretsd.operations.cache import RowCache
-from secretsd.operations.call import Parts
 from secretsd.operations.catalogue import catalogue
+from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
-from secretsd.operations.rows import Rows
-from secretsd.operations.sealing import Sealer
 from secretsd.services.health import Health
 from secretsd.services.rotation import Rotations
 from secretsd.services.secret_deletion import SecretDeletions
@@ -80,26 +77,28 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
     async with contextlib.AsyncExitStack() as stack:
         keystore = ProcessKeyStore(settings.keystore_socket, deadline_seconds=settings.keystore.call_seconds)
         stack.push_async_callback(keystore.close)
-        authenticator = RecordAuthenticator((await _patiently(keystore)).reveal())
+        storage_key = await _patiently(keystore)
+        authenticator = RecordAuthenticator(storage_key.reveal())
         # Before this there is nothing to end politely, and the wait may be long: SIGTERM ends the process by itself.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         storage = await stack.enter_async_context(
             open_storage(settings.storage_dir, authenticator, reads=settings.storage.read_events)
         )
         rotators = ProcessRotatorHost(settings.rotator_socket, attempt_seconds=settings.rotation.attempt_seconds)
-        cache = RowCache(storage, settings.cache.max_rows)
-        rows = Rows(storage, cache)
-        parts = Parts(
-            storage,
-            keystore,
-            rotators,
-            TriggerCalendar(settings.rotation.min_interval_seconds),
-            SystemClock(),
-            authenticator,
-            rows,
-            Sealer(keystore, settings.cache.data_key_seconds, settings.cache.max_data_keys),
-            Authorizer(rows, cache),
-            settings.rotation.min_interval_seconds,
+        stack.callback(rotators.close)
+        parts = assemble(
+            storage=storage,
+            keystore=keystore,
+            rotators=rotators,
+            escrow=FileEscrow(settings.escrow_dir, storage_key),
+            calendar=TriggerCalendar(settings.rotation.min_interval_seconds),
+            clock=SystemClock(),
+            authenticator=authenticator,
+            max_rows=settings.cache.max_rows,
+            data_key_seconds=settings.cache.data_key_seconds,
+            max_data_keys=settings.cache.max_data_keys,
+            min_interval_seconds=settings.rotation.min_interval_seconds,
+            min_grace_seconds=settings.rotation.min_grace_seconds,
         )
         if configuration.first_start is not None:
             await _first_start(parts, configuration.first_start)
@@ -123,7 +122,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         listeners += [Listener(child.listener(fd), dialect, limits, shared=shared) for fd in configuration.listen_fds]
         for listener in listeners:
             listener.start()
-        rotations = Rotations(pipeline, cache)
+        rotations = Rotations(pipeline)
         running = [asyncio.create_task(service.run()) for service in (rotations, SecretDeletions(pipeline), health)]
         control.ready()
         await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)

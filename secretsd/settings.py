@@ -88,6 +88,13 @@ class RotationSettings:
     rotators: tuple[str, ...] = setting(("random",), "The rotators that may load, by name.")
     min_interval_seconds: int = setting(3600, "The shortest interval that a schedule may ask for.")
     attempt_seconds: float = setting(60.0, "The longest that one step of a rotator may take.")
+    escrow_dir: str | None = setting(
+        None,
+        "Holds candidates on their way to a target, for restores; null: escrow/ in state_dir; another disk is better.",
+    )
+    min_grace_seconds: int = setting(
+        60, "The shortest time that a replaced login is left alone; the client's cache keeps a value that long."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Settings:
     """Everything that secretsd can be told."""
 
     state_dir: str = setting(
-        "/var/lib/secretsd", "Holds storage/ and keystore/; back up both, each to a place of its own."
+        "/var/lib/secretsd", "Holds storage/, keystore/ and escrow/; back up the first two, each to a place of its own."
     )
     runtime_dir: str = setting("/run/secretsd", "Holds the sockets between the processes.")
     workers: int = setting(1, "How many worker processes serve; each is a complete node.")
@@ -123,6 +130,11 @@ class Settings:
     def storage_dir(self) -> Path:
         """The workers' own directory."""
         return Path(self.state_dir, "storage")
+
+    @property
+    def escrow_dir(self) -> Path:
+        """Where candidates of rotations are kept, apart from the storage."""
+        return Path(self.rotation.escrow_dir or Path(self.state_dir, "escrow"))
 
     @property
     def keystore_dir(self) -> Path:
@@ -186,6 +198,10 @@ def check(settings: Settings) -> list[str]:
     for name in ("state_dir", "runtime_dir"):
         if not Path(getattr(settings, name)).is_absolute():
             problems.append(f"cannot use {name}: it is not an absolute path")
+    if not Path(settings.rotation.escrow_dir or "/").is_absolute():
+        problems.append("cannot use rotation.escrow_dir: it is not an absolute path")
+    elif settings.escrow_dir.is_relative_to(settings.storage_dir):
+        problems.append("cannot use rotation.escrow_dir: it is inside the storage, whose loss it has to outlive")
     positive = (
         ("keystore.stall_seconds", settings.keystore.stall_seconds),
         ("keystore.call_seconds", settings.keystore.call_seconds),

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from secretsd.domain.errors import InvalidRequest
 from secretsd.domain.passwords import MAX_LENGTH, PasswordPolicy, generate
+from secretsd.domain.rotation import MachineKind
 from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, Job, Note, Outcome, RotationFailed, StagedSecret
 
@@ -69,6 +70,7 @@ class RandomRotator:
 
     name: ClassVar[str] = "random"
     Settings: ClassVar[type] = RandomSettings
+    machine: ClassVar[MachineKind] = MachineKind.STANDALONE
 
     async def prepare(self, job: Job) -> Candidate:
         """A fresh value from the operating system's generator, drawn without bias."""

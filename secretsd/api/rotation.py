@@ -19,17 +19,36 @@ class ScheduleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     jitter_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 0
 
 
+Login = Annotated[str, Meta(min_length=1, max_length=128, description="An account at a target.")]
+
+
 class RotateSecretRequest(OfSecret, frozen=True, kw_only=True):
-    """Sets how a secret is rotated, and rotates it now unless told not to. What is not given stays as it was."""
+    """Sets how a secret is rotated, and rotates it now unless told not to. What is not given stays as it was.
+
+    `target` and `logins` are for rotators that reach an operator's target: one login, or two that take turns.
+    `grace_seconds` is how long a replaced value stays good where it can. With `rotate_immediately` false a current
+    value is taken over as it is, provided that the target accepts it.
+    """
 
     rotator: Word | None = None
     settings: Mapping[str, Any] | None = None
+    target: Word | None = None
+    logins: Annotated[tuple[Login, ...], Meta(min_length=1, max_length=2)] | None = None
     schedule: ScheduleFields | None = None
+    grace_seconds: Annotated[int, Meta(ge=0, le=30 * 24 * 3600)] | None = None
     rotate_immediately: bool = True
 
 
 class CancelRotateSecretRequest(OfSecret, frozen=True, kw_only=True):
-    """Stops the clock of a rotation; settings stay for the next RotateSecret."""
+    """Stops the clock of a rotation and leads one that is under way back to the value before; settings stay."""
+
+
+class PauseRotationRequest(OfSecret, frozen=True, kw_only=True):
+    """Stops the clock of a rotation; one that is under way is finished."""
+
+
+class ResumeRotationRequest(OfSecret, frozen=True, kw_only=True):
+    """Starts the clock again, and takes up a quarantined rotation where it stopped."""
 
 
 class RotationResponse(Response, frozen=True, kw_only=True):

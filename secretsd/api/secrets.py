@@ -83,6 +83,12 @@ class RotationDescription(Response, frozen=True, kw_only=True):
     state: str
     reason: str
     attempts: int
+    machine: str = "standalone"
+    target: str | None = None
+    logins: tuple[str, ...] = ()
+    grace_seconds: int | None = None
+    away: bool = False
+    last_result: str = "none"
     every_seconds: int | None = None
     cron: str | None = None
     time_zone: str = "UTC"

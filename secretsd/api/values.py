@@ -28,7 +28,11 @@ class GetSecretValueRequest(OfSecret, frozen=True, kw_only=True):
 
 
 class GetSecretValueResponse(Response, frozen=True, kw_only=True):
-    """A version with its value, as text or as binary."""
+    """A version with its value, as text or as binary.
+
+    `unproved` is true while a rotation is interrupted and its target cannot be asked: the value is then the last that
+    was proved to work, and may have been replaced there.
+    """
 
     name: str
     version_id: str
@@ -37,6 +41,7 @@ class GetSecretValueResponse(Response, frozen=True, kw_only=True):
     created_ms: int
     text: TextValue | None = None
     binary: BinaryValue | None = None
+    unproved: bool = False
 
 
 class PutSecretValueRequest(OfSecret, frozen=True, kw_only=True):

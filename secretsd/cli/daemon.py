@@ -11,7 +11,7 @@ from secretsd import __version__
 from secretsd.settings import DEFAULT_CONFIG, BadSettings, Settings, load
 from secretsd.supervisor import check as checks
 from secretsd.supervisor import dev as development
-from secretsd.supervisor.identities import NoSuchUser, resolve, write_private
+from secretsd.supervisor.identities import NoSuchUser, prepare_escrow, resolve, write_private
 from secretsd.supervisor.initialise import (
     CannotInitialise,
     hold,
@@ -56,6 +56,8 @@ def serve(
     try:
         hold(settings)
         identities = resolve(settings.users, roles)
+        if "worker" in roles:
+            prepare_escrow(settings, identities)
         pin = _pin(settings, pin_fd, ask_pin) if "keystore" in roles else None
     except (CannotInitialise, NoSuchUser, NoPIN) as error:
         _end(str(error))

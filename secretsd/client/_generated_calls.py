@@ -40,6 +40,8 @@ from secretsd.api.rotation import (
     CancelRotateSecretRequest,
     ListRotatorsRequest,
     ListRotatorsResponse,
+    PauseRotationRequest,
+    ResumeRotationRequest,
     RotateSecretRequest,
     RotationResponse,
     ScheduleFields,
@@ -99,9 +101,7 @@ class GeneratedCalls(ABC):
         )
 
     async def cancel_rotate_secret(self, name: str) -> RotationResponse:
-        """Stop the clock of a rotation. One that is between two steps is finished first: a candidate is never
-        abandoned.
-        """
+        """Stop the clock of a rotation; one that is under way is led back to the value before, where the target can."""
         return await self.exchange("CancelRotateSecret", CancelRotateSecretRequest(name=name), RotationResponse)
 
     async def create_binding(self, *, proof: str, user: str) -> BindingDescription:
@@ -326,6 +326,12 @@ class GeneratedCalls(ABC):
             LookupEventsResponse,
         )
 
+    async def pause_rotation(self, name: str) -> RotationResponse:
+        """Stop the clock of a rotation. One that is between two steps is finished first: a candidate is never
+        abandoned.
+        """
+        return await self.exchange("PauseRotation", PauseRotationRequest(name=name), RotationResponse)
+
     async def put_secret_value(
         self,
         name: str,
@@ -346,20 +352,34 @@ class GeneratedCalls(ABC):
         """Take a secret back out of its recovery window; its rotation stays off until RotateSecret turns it on."""
         return await self.exchange("RestoreSecret", RestoreSecretRequest(name=name), RestoreSecretResponse)
 
+    async def resume_rotation(self, name: str) -> RotationResponse:
+        """Start the clock of a rotation again; a quarantined one is taken up where it stopped."""
+        return await self.exchange("ResumeRotation", ResumeRotationRequest(name=name), RotationResponse)
+
     async def rotate_secret(
         self,
         name: str,
         *,
         rotator: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        target: str | None = None,
+        logins: tuple[str, ...] | None = None,
         schedule: ScheduleFields | None = None,
+        grace_seconds: int | None = None,
         rotate_immediately: bool = True,
     ) -> RotationResponse:
         """Set how a secret is rotated and start a rotation; a quarantined one is taken up where it stopped."""
         return await self.exchange(
             "RotateSecret",
             RotateSecretRequest(
-                name=name, rotator=rotator, settings=settings, schedule=schedule, rotate_immediately=rotate_immediately
+                name=name,
+                rotator=rotator,
+                settings=settings,
+                target=target,
+                logins=logins,
+                schedule=schedule,
+                grace_seconds=grace_seconds,
+                rotate_immediately=rotate_immediately,
             ),
             RotationResponse,
         )
@@ -440,8 +460,10 @@ ROUTES: dict[str, Route] = {
     "ListTokens": Route("GET", "users", "user", "tokens", ListTokensRequest, ListTokensResponse),
     "ListUsers": Route("GET", "users", None, "", ListUsersRequest, ListUsersResponse),
     "LookupEvents": Route("GET", "events", None, "", LookupEventsRequest, LookupEventsResponse),
+    "PauseRotation": Route("POST", "secrets", "name", "pause-rotation", PauseRotationRequest, RotationResponse),
     "PutSecretValue": Route("PUT", "secrets", "name", "value", PutSecretValueRequest, PutSecretValueResponse),
     "RestoreSecret": Route("POST", "secrets", "name", "restore", RestoreSecretRequest, RestoreSecretResponse),
+    "ResumeRotation": Route("POST", "secrets", "name", "resume-rotation", ResumeRotationRequest, RotationResponse),
     "RotateSecret": Route("POST", "secrets", "name", "rotate", RotateSecretRequest, RotationResponse),
     "TagResource": Route("POST", "tags", "resource", "", TagResourceRequest, TagsResponse),
     "UntagResource": Route("POST", "tags", "resource", "remove", UntagResourceRequest, TagsResponse),

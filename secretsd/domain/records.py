@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from operator import attrgetter
 from typing import Any
@@ -13,10 +13,14 @@ from secretsd.domain.errors import Internal
 from secretsd.domain.keys import CMK, WrappedKey
 from secretsd.domain.policy import Policy
 from secretsd.domain.principals import Account, Binding, Token, User
-from secretsd.domain.rotation import Rotation
+from secretsd.domain.rotation import Rotation, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
+from secretsd.domain.targets import Target, TargetLogin
 
-Record = Account | User | Token | Binding | Policy | CMK | WrappedKey | Secret | SecretVersion | SealedValue | Rotation
+Record = (
+    Account | User | Token | Binding | Policy | CMK | WrappedKey | Secret | SecretVersion | SealedValue | Rotation
+    | RotationStep | Target | TargetLogin
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ RECORDS: dict[type, RecordKind] = {
     SecretVersion: RecordKind("secret_versions", ("account", "secret_id", "id")),
     SealedValue: RecordKind("secret_values", ("account", "secret_id", "version_id"), authenticated=False),
     Rotation: RecordKind("rotations", ("account", "secret_id")),
+    RotationStep: RecordKind("rotation_steps", ("account", "secret_id", "number")),
+    Target: RecordKind("targets", ("account", "name")),
+    TargetLogin: RecordKind("target_logins", ("target", "login")),
 }
 
 
@@ -70,9 +77,12 @@ class RecordAuthenticator:
         kind = type(record)
         if not RECORDS[kind].authenticated:
             return b""
-        head, values = _FORMS[kind]
+        head, values, later = _FORMS[kind]
         code = self._base.copy()
         code.update(head + b"".join([_WRITERS.get(type(value), _other)(value) for value in values(record)]))
+        for name, default in later:
+            if (value := getattr(record, name)) != default:
+                code.update(_text(name) + _canonical(value))
         return code.digest()
 
     def verify(self, record: Record, mac: bytes) -> None:
@@ -127,8 +137,19 @@ _WRITERS: dict[type, Callable[[Any], bytes]] = {
     dict: _mapping,
 }
 
-_FORMS: dict[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]] = {
-    kind: (_canonical(described.table), attrgetter(*(part.name for part in fields(kind))))
-    for kind, described in RECORDS.items()
-}
-"""What is authenticated of each type of record: the table's canonical name, and all fields; made once, being hot."""
+
+def _form(kind: type, table: str) -> tuple[bytes, Callable[[Any], tuple[Any, ...]], tuple[tuple[str, Any], ...]]:
+    names = [part.name for part in fields(kind)]
+    first = names.index("revision") + 1
+    later = tuple((part.name, _default(part)) for part in fields(kind)[first:])
+    return _canonical(table), attrgetter(*names[:first]), later
+
+
+def _default(part: Field[Any]) -> Any:
+    return part.default if part.default_factory is MISSING else part.default_factory()
+
+
+_FORMS = {kind: _form(kind, described.table) for kind, described in RECORDS.items()}
+"""What is authenticated of each type of record; made once, being hot. The table's canonical name and the fields up to
+`revision` always; the fields after it, which came with a later release, by name and only where they are not at their
+default, so that the rows of an earlier release keep their authenticators."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from secretsd.domain.errors import InvalidRequest, InvalidState, LimitExceeded, NotFound
+from secretsd.domain.errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, NotFound
 
 CURRENT, PENDING, PREVIOUS = "current", "pending", "previous"
 MAX_VALUE_BYTES = 64 * 1024
@@ -63,12 +63,26 @@ class SealedValue:
     revision: int = 0
 
 
+class Barrier(Enum):
+    """Whether reads of the current value may go on while its rotation changes the target.
+
+    HOLD: they wait, because the value may be dead in a moment. UNPROVED: the target cannot be reached to find out, so
+    the last proved value is served, marked as such.
+    """
+
+    OPEN = "open"
+    HOLD = "hold"
+    UNPROVED = "unproved"
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A named secret. `stages` maps each version stage to the one version that holds it, which is how a stage can
     never sit on two versions; `key_id` is the CMK of new versions.
 
     `deletion_ms` is set while the secret waits to be erased. `version_count` counts the versions that are kept.
+    `barrier` and `pinned` belong to its rotation: whether reads wait, and whether versions and stages must stay as they
+    are because the target may be on any of them (SECURITY 20).
     """
 
     account: str
@@ -84,6 +98,15 @@ class Secret:
     tags: Mapping[str, str] = field(default_factory=dict)
     deletion_ms: int | None = None
     revision: int = 0
+    barrier: Barrier = Barrier.OPEN
+    pinned: bool = False
+
+    def require_unpinned(self) -> None:
+        """Raise Conflict while a rotation is under way that may be on any of the labelled versions."""
+        if self.pinned:
+            raise Conflict(
+                f"cannot change the versions of secret {self.name} now: its rotation is under way; cancel that first"
+            )
 
     def require_active(self) -> None:
         """Raise InvalidState while the secret waits to be erased."""

@@ -13,9 +13,9 @@ from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import events
 from secretsd.operations.authenticator import token_digest
-from secretsd.operations.call import Parts
 from secretsd.operations.ids import new_id, new_request_id
 from secretsd.operations.keys import new_key
+from secretsd.operations.parts import Parts
 from secretsd.ports.storage import Add, UnitOfWork
 
 ADMIN = "admin"

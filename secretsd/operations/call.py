@@ -10,34 +10,13 @@ from secretsd.domain.audit import AuditEvent, ChangedRow
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import Principal
-from secretsd.domain.records import RECORDS, Record, RecordAuthenticator, key_of
+from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.operations import events
-from secretsd.operations.authorizer import Authorizer
-from secretsd.operations.rows import Rows
-from secretsd.operations.sealing import Sealer
-from secretsd.ports.keystore import KeyStore
-from secretsd.ports.rotator import RotatorHost
-from secretsd.ports.storage import Add, Change, Delete, DeleteVersions, Fence, Replace, Storage, UnitOfWork
-from secretsd.ports.time import Calendar, Clock
+from secretsd.operations.parts import Parts
+from secretsd.ports.storage import Add, Change, Delete, DeleteSteps, DeleteVersions, Fence, Replace, UnitOfWork
 
 if TYPE_CHECKING:
     from secretsd.operations.registry import Operation
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What operations work with; the composition root puts it together once a worker."""
-
-    storage: Storage
-    keystore: KeyStore
-    rotators: RotatorHost
-    calendar: Calendar
-    clock: Clock
-    authenticator: RecordAuthenticator
-    rows: Rows
-    sealer: Sealer
-    authorizer: Authorizer
-    min_interval_seconds: int
 
 
 @dataclass(slots=True)
@@ -126,3 +105,5 @@ def _row(change: Change) -> ChangedRow:
             return ChangedRow(RECORDS[type(record)].table, key_of(record), record.revision, b"")
         case DeleteVersions(account, secret_id):
             return ChangedRow("secret_versions", (account, secret_id, "*"), 0, b"")
+        case DeleteSteps(account, secret_id, below):
+            return ChangedRow("rotation_steps", (account, secret_id, f"..{below}"), 0, b"")

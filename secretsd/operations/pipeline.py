@@ -15,9 +15,10 @@ from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
 from secretsd.operations import events
 from secretsd.operations.authenticator import Authenticator, Caller
-from secretsd.operations.call import Call, Parts
+from secretsd.operations.call import Call
 from secretsd.operations.ids import new_request_id
 from secretsd.operations.lines import Lines
+from secretsd.operations.parts import Parts
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, StaleRecord

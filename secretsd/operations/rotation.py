@@ -1,38 +1,48 @@
-"""Operations on the rotation of secrets: set it up, start it, stop its clock."""
+"""Operations on the rotation of secrets: set it up, start it, stop its clock, take it up again."""
 
-import json
 from dataclasses import replace
 
 from secretsd.api.rotation import (
     CancelRotateSecretRequest,
     ListRotatorsRequest,
     ListRotatorsResponse,
+    PauseRotationRequest,
+    ResumeRotationRequest,
     RotateSecretRequest,
     RotationResponse,
     RotatorSummary,
 )
 from secretsd.api.secrets import RotationDescription
 from secretsd.domain.errors import Conflict, InvalidRequest, NotFound
-from secretsd.domain.rotation import Rotation, RotationState
+from secretsd.domain.rotation import WAITING, Rotation, RotationState
 from secretsd.domain.schedule import Schedule
 from secretsd.domain.secrets import Secret
 from secretsd.operations.call import Call
 from secretsd.operations.registry import operation
-from secretsd.ports.rotator import RotationFailed
+from secretsd.operations.rotation_moves import move, next_due
+from secretsd.operations.rotation_setup import configured, require_accepted
+from secretsd.ports.storage import Change, Replace
 
 
 def describe_rotation(rotation: Rotation) -> RotationDescription:
     """A rotation as callers see it."""
+    schedule = rotation.schedule
     return RotationDescription(
         rotator=rotation.rotator,
         enabled=rotation.enabled,
         state=rotation.state.value,
         reason=rotation.reason,
         attempts=rotation.attempts,
-        every_seconds=rotation.schedule.every_seconds,
-        cron=rotation.schedule.cron,
-        time_zone=rotation.schedule.time_zone,
-        jitter_seconds=rotation.schedule.jitter_seconds,
+        machine=rotation.machine.value,
+        target=rotation.target or None,
+        logins=rotation.logins,
+        grace_seconds=rotation.grace_seconds if rotation.target else None,
+        away=rotation.away,
+        last_result=rotation.last_result.value,
+        every_seconds=schedule.every_seconds,
+        cron=schedule.cron,
+        time_zone=schedule.time_zone,
+        jitter_seconds=schedule.jitter_seconds,
         next_due_ms=rotation.next_due_ms,
         last_rotated_ms=rotation.last_rotated_ms,
     )
@@ -46,7 +56,7 @@ async def rotation_of(call: Call, secret: Secret) -> Rotation | None:
         return None
 
 
-@operation("RotateSecret", "POST /v1/secrets/{name}:rotate", audited=("rotator", "rotate_immediately"))
+@operation("RotateSecret", "POST /v1/secrets/{name}:rotate", audited=("rotator", "target", "rotate_immediately"))
 async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationResponse:
     """Set how a secret is rotated and start a rotation; a quarantined one is taken up where it stopped."""
     secret = await call.parts.rows.secret(call.account, request.name)
@@ -54,44 +64,74 @@ async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationRes
     before = await rotation_of(call, secret)
     if before is None and request.rotator is None:
         raise InvalidRequest(f"cannot rotate secret {secret.name}: it has no rotation yet, so name a rotator")
-    if before is not None and before.state not in (RotationState.IDLE, RotationState.QUARANTINED):
+    if before is not None and before.state not in WAITING:
         raise Conflict(f"cannot change the rotation of secret {secret.name}: it is at {before.state.value}")
     rotation = before or Rotation(call.account, secret.id, secret.name, request.rotator or "", "{}")
-    if request.rotator is not None and request.rotator != rotation.rotator and rotation.pending_version is not None:
-        raise Conflict(f"cannot change the rotator of secret {secret.name} while a candidate waits")
+    rotation, claims = await configured(call, secret, before, rotation, request)
     rotation = replace(
-        rotation,
-        rotator=request.rotator or rotation.rotator,
-        schedule=_schedule(call, request, rotation),
-        enabled=True,
-        attempts=0,
-        reason="",
+        rotation, schedule=_schedule(call, request, rotation), enabled=True, attempts=0, reason="", cancelled=False
     )
-    if before is None or request.settings is not None or request.rotator is not None:
-        wanted = rotation.settings if request.settings is None else json.dumps(dict(request.settings))
-        rotation = replace(rotation, settings=await _checked(call, rotation.rotator, wanted))
+    if not request.rotate_immediately and rotation.state is RotationState.IDLE:
+        await require_accepted(call, secret, before, rotation)
+    changes: list[Change] = [*claims]
     if rotation.state is RotationState.QUARANTINED:
-        waits = rotation.pending_version is not None
-        rotation = replace(rotation, state=RotationState.APPLYING if waits else RotationState.IDLE)
-    # A candidate that waits may be what the target is on: it is never put off, and never left without a due moment.
-    at_once = request.rotate_immediately or rotation.state is not RotationState.IDLE
-    due = call.time_ms if at_once else next_due(call, rotation, call.time_ms)
-    rotation = replace(rotation, next_due_ms=due)
-    await call.commit(call.add(rotation) if before is None else call.replace(before, rotation))
+        # A candidate that waits may be what the target is on: it is never put off, and never left without a due moment.
+        state = RotationState.IDLE if rotation.pending_version is None else RotationState.RESOLVING
+        rotation, moves = move(call, secret, rotation, state, next_due_ms=call.time_ms, away=False)
+        changes += [one for one in moves if not (isinstance(one, Replace) and isinstance(one.after, Rotation))]
+    else:
+        due = call.time_ms if request.rotate_immediately else next_due(call, rotation, call.time_ms)
+        rotation = replace(rotation, next_due_ms=due)
+    await call.commit(call.add(rotation) if before is None else call.replace(before, rotation), *changes)
     return RotationResponse(name=secret.name, rotation=describe_rotation(rotation))
 
 
 @operation("CancelRotateSecret", "POST /v1/secrets/{name}:cancel-rotation")
 async def cancel_rotate_secret(call: Call, request: CancelRotateSecretRequest) -> RotationResponse:
-    """Stop the clock of a rotation. One that is between two steps is finished first: a candidate is never abandoned."""
-    secret = await call.parts.rows.secret(call.account, request.name)
-    before = await rotation_of(call, secret)
-    if before is None:
-        raise NotFound(f"cannot find a rotation of secret {secret.name}")
-    between = before.state not in (RotationState.IDLE, RotationState.QUARANTINED)
-    after = replace(before, enabled=False, next_due_ms=before.next_due_ms if between else None)
+    """Stop the clock of a rotation; one that is under way is led back to the value before, where the target can."""
+    secret, before = await _rotated(call, request.name)
+    between = before.state not in WAITING
+    due = call.time_ms if between else None
+    after = replace(before, enabled=False, cancelled=between, next_due_ms=due)
     await call.commit(call.replace(before, after))
     return RotationResponse(name=secret.name, rotation=describe_rotation(after))
+
+
+@operation("PauseRotation", "POST /v1/secrets/{name}:pause-rotation")
+async def pause_rotation(call: Call, request: PauseRotationRequest) -> RotationResponse:
+    """Stop the clock of a rotation. One that is between two steps is finished first: a candidate is never abandoned."""
+    secret, before = await _rotated(call, request.name)
+    due = None if before.state in WAITING else before.next_due_ms
+    after = replace(before, enabled=False, next_due_ms=due)
+    await call.commit(call.replace(before, after))
+    return RotationResponse(name=secret.name, rotation=describe_rotation(after))
+
+
+@operation("ResumeRotation", "POST /v1/secrets/{name}:resume-rotation")
+async def resume_rotation(call: Call, request: ResumeRotationRequest) -> RotationResponse:
+    """Start the clock of a rotation again; a quarantined one is taken up where it stopped."""
+    secret, before = await _rotated(call, request.name)
+    secret.require_active()
+    if before.state is RotationState.QUARANTINED:
+        state = RotationState.IDLE if before.pending_version is None else RotationState.RESOLVING
+        after, changes = move(
+            call, secret, before, state, next_due_ms=call.time_ms, attempts=0, enabled=True, away=False
+        )
+        await call.commit(*changes)
+        return RotationResponse(name=secret.name, rotation=describe_rotation(after))
+    after = replace(before, enabled=True, cancelled=False)
+    if before.state is RotationState.IDLE and before.next_due_ms is None:
+        after = replace(after, next_due_ms=next_due(call, after, call.time_ms))
+    await call.commit(call.replace(before, after))
+    return RotationResponse(name=secret.name, rotation=describe_rotation(after))
+
+
+async def _rotated(call: Call, name: str) -> tuple[Secret, Rotation]:
+    secret = await call.parts.rows.secret(call.account, name)
+    rotation = await rotation_of(call, secret)
+    if rotation is None:
+        raise NotFound(f"cannot find a rotation of secret {secret.name}")
+    return secret, rotation
 
 
 @operation("ListRotators", "GET /v1/rotators")
@@ -105,13 +145,6 @@ async def list_rotators(call: Call, request: ListRotatorsRequest) -> ListRotator
     )
 
 
-def next_due(call: Call, rotation: Rotation, after_ms: int) -> int | None:
-    """When the rotation is due next, drawn once; None when nobody set a rhythm."""
-    if rotation.schedule.manual or not rotation.enabled:
-        return None
-    return call.parts.calendar.next_due_ms(rotation.schedule, after_ms)
-
-
 def _schedule(call: Call, request: RotateSecretRequest, rotation: Rotation) -> Schedule:
     if request.schedule is None:
         return rotation.schedule
@@ -120,14 +153,3 @@ def _schedule(call: Call, request: RotateSecretRequest, rotation: Rotation) -> S
     schedule.check(call.parts.min_interval_seconds)
     call.parts.calendar.check(schedule)
     return schedule
-
-
-async def _checked(call: Call, rotator: str, settings: str) -> str:
-    try:
-        return await call.parts.rotators.check_settings(rotator, settings)
-    except RotationFailed as failed:
-        if failed.reason == "unknown-rotator":
-            raise InvalidRequest("cannot rotate with that rotator: secretsd.yaml does not name it") from None
-        if failed.reason == "bad-settings":
-            raise InvalidRequest(f"cannot accept the settings: they do not fit the schema of {rotator}") from None
-        raise Conflict(f"cannot check the settings: {failed.reason}") from None

@@ -20,7 +20,7 @@ from secretsd.api.secrets import (
 )
 from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, InvalidState, NotFound
 from secretsd.domain.names import Resource
-from secretsd.domain.rotation import RotationState
+from secretsd.domain.rotation import WAITING, Rotation
 from secretsd.domain.secrets import CURRENT, DEFAULT_RECOVERY_WINDOW_DAYS, PENDING, PREVIOUS, Secret
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import pages
@@ -28,6 +28,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation import describe_rotation, rotation_of
+from secretsd.operations.target_access import release_logins
 from secretsd.operations.versions import (
     data_type_of,
     given_value,
@@ -38,7 +39,7 @@ from secretsd.operations.versions import (
     require_key_use,
     same_again,
 )
-from secretsd.ports.storage import Change, Delete, DeleteVersions
+from secretsd.ports.storage import Change, Delete, DeleteSteps, DeleteVersions
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -149,6 +150,8 @@ async def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecre
             raise InvalidRequest("cannot update the secret: nothing to change was given")
         version, _ = await put_version(call, before, value, request.token, (CURRENT,))
         return UpdateSecretResponse(name=before.name, version_id=version.id)
+    if request.key_id is not None or value is not None:
+        before.require_unpinned()
     after = replace(before, changed_ms=call.time_ms)
     if request.description is not None:
         after = replace(after, description=request.description)
@@ -201,8 +204,7 @@ async def delete_secret(call: Call, request: DeleteSecretRequest) -> DeleteSecre
     changes: list[Change] = [call.replace(secret, replace(secret, deletion_ms=deletion_ms, changed_ms=call.time_ms))]
     rotation = await rotation_of(call, secret)
     if rotation is not None:
-        if rotation.state not in (RotationState.IDLE, RotationState.QUARANTINED):
-            raise Conflict(f"cannot delete secret {secret.name} now: its rotation is at {rotation.state.value}")
+        _require_waiting(secret, rotation)
         changes.append(call.replace(rotation, replace(rotation, enabled=False, next_due_ms=None)))
     await call.commit(*changes)
     return DeleteSecretResponse(name=secret.name, deletion_ms=deletion_ms)
@@ -229,7 +231,17 @@ async def erase_secret(call: Call, request: OfSecret) -> RestoreSecretResponse:
 
 
 async def erase(call: Call, secret: Secret) -> None:
-    """Take away the secret, its rotation and all of its versions in one unit."""
+    """Take away the secret, its rotation with its history and logins, and all of its versions in one unit."""
     rotation = await rotation_of(call, secret)
-    gone = [Delete(rotation)] if rotation is not None else []
+    gone: list[Change] = []
+    if rotation is not None:
+        _require_waiting(secret, rotation)
+        gone = [Delete(rotation), DeleteSteps(secret.account, secret.id, rotation.steps)]
+        gone += await release_logins(call, rotation)
     await call.commit(Delete(secret), DeleteVersions(secret.account, secret.id), *gone)
+
+
+def _require_waiting(secret: Secret, rotation: Rotation) -> None:
+    """Raise Conflict while a rotation is between two steps: its candidate may be what the target is on."""
+    if rotation.state not in WAITING:
+        raise Conflict(f"cannot delete secret {secret.name} now: its rotation is at {rotation.state.value}")

@@ -21,7 +21,7 @@ from secretsd.api.values import (
 from secretsd.domain.errors import InvalidRequest, SecretsdError
 from secretsd.domain.names import Resource
 from secretsd.domain.passwords import PasswordPolicy, generate
-from secretsd.domain.secrets import CURRENT, DataType, Secret
+from secretsd.domain.secrets import CURRENT, Barrier, DataType, Secret
 from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.ids import choose
@@ -38,7 +38,12 @@ async def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSec
 
 async def _read(call: Call, secret: Secret, stage: str | None, version_id: str | None) -> GetSecretValueResponse:
     secret.require_active()
+    unproved = False
     if version_id is None:
+        if secret.barrier is not Barrier.OPEN and (stage is None or stage == CURRENT):
+            secret = await call.parts.barrier.passed(secret)
+            secret.require_active()
+            unproved = secret.barrier is Barrier.UNPROVED
         version_id = secret.version_at(stage or CURRENT)
     elif stage is not None and secret.version_at(stage) != version_id:
         raise InvalidRequest("cannot read the value: the version does not hold that stage")
@@ -54,6 +59,7 @@ async def _read(call: Call, secret: Secret, stage: str | None, version_id: str |
         created_ms=version.created_ms,
         text=TextValue(value) if text else None,
         binary=None if text else BinaryValue(value),
+        unproved=unproved,
     )
 
 
@@ -118,6 +124,7 @@ async def update_secret_version_stage(call: Call, request: UpdateSecretVersionSt
     """Move a stage from one version to another; when current moves, previous follows to the version it left."""
     secret = await call.parts.rows.secret(call.account, request.name)
     secret.require_active()
+    secret.require_unpinned()
     for version_id in filter(None, (request.move_to, request.remove_from)):
         await call.parts.rows.version(secret, version_id)
     moved = secret.with_stage_moved(request.stage, request.remove_from, request.move_to, call.time_ms)

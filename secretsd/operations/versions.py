@@ -105,6 +105,7 @@ async def put_version(
         known = await same_again(call, secret, token, value, data_type)
         if known is not None:
             return known, secret
+    secret.require_unpinned()
     version, sealed = await make_version(call, secret, value, data_type, token or new_id(), secret.key_id)
     # Pruned before the new one counts, or a secret at its cap could never take a value again.
     kept, pruned = await prune(call, secret)

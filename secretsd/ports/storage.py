@@ -15,8 +15,9 @@ from secretsd.domain.keys import CMK, WrappedKey
 from secretsd.domain.policy import Policy
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
-from secretsd.domain.rotation import Rotation
+from secretsd.domain.rotation import Rotation, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
+from secretsd.domain.targets import Target, TargetLogin
 
 
 class StaleRecord(Conflict):
@@ -59,7 +60,16 @@ class DeleteVersions:
     secret_id: str
 
 
-Change = Add | Replace | Delete | DeleteVersions
+@dataclass(frozen=True, slots=True)
+class DeleteSteps:
+    """Takes away the entries of a rotation's history whose numbers are below `below`."""
+
+    account: str
+    secret_id: str
+    below: int
+
+
+Change = Add | Replace | Delete | DeleteVersions | DeleteSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +172,28 @@ class RotationReader(Protocol):
         """The earliest moment at which a rotation that is not quarantined is due."""
         ...
 
+    async def page(self, account: str, after: str, limit: int) -> Sequence[Rotation]:
+        """Rotations of an account whose secrets' ids come after `after`, in order of id."""
+        ...
+
+    async def steps(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[RotationStep]:
+        """Entries of the history whose numbers are below `before`, the newest first."""
+        ...
+
+
+class TargetReader(Protocol):
+    """Targets, which belong to account `system`, and which secret holds which login. NotFound, TamperedRecord."""
+
+    async def get(self, name: str) -> Target: ...
+    async def page(self, after: str, limit: int) -> Sequence[Target]:
+        """Targets whose names come after `after`, in order of name."""
+        ...
+
+    async def login(self, target: str, login: str) -> TargetLogin: ...
+    async def logins(self, target: str, after: str, limit: int) -> Sequence[TargetLogin]:
+        """The logins that are held at a target, those after `after`, in order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
@@ -202,10 +234,10 @@ class Leases(Protocol):
     Lease times run on the boot clock (database time on PostgreSQL), so a wall clock that jumps moves nothing.
     """
 
-    async def claim(self, name: str, seconds: float) -> Lease | None:
+    async def claim(self, name: str, seconds: float, above: int = 0) -> Lease | None:
         """The lease with a new epoch if it is free, its owner is dead or its time is over; None while another holds it.
 
-        Claiming one's own lease prolongs it and keeps its epoch.
+        Claiming one's own lease prolongs it and keeps its epoch. A new epoch is also greater than `above`.
         """
         ...
 
@@ -225,6 +257,8 @@ class Storage(Protocol):
     def secrets(self) -> SecretReader: ...
     @property
     def rotations(self) -> RotationReader: ...
+    @property
+    def targets(self) -> TargetReader: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property

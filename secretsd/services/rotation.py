@@ -5,13 +5,14 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable
 from secretsd.domain.principals import ROTATION_ROLE, Principal
-from secretsd.domain.rotation import Rotation, RotationState
-from secretsd.operations.cache import RowCache
+from secretsd.domain.rotation import MachineKind, Rotation, RotationState
 from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.registry import OPERATIONS
-from secretsd.operations.rotation_steps import StepRequest
+from secretsd.operations.rotation_orders import StepRequest
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, Lease, LeaseLost, RecordName
 
@@ -21,24 +22,51 @@ AT_ONCE = 8
 # Other nodes' changes are heard of when this node looks, and a look costs microseconds.
 LONGEST_SLEEP_SECONDS = 1.0
 PAUSE_SECONDS = 0.25
+_S = RotationState
 STEPS = {
-    RotationState.IDLE: "StageRotationCandidate",
-    RotationState.CANDIDATE_STORED: "BeginRotationApply",
-    RotationState.APPLYING: "ApplyRotation",
-    RotationState.VERIFYING: "PromoteRotation",
+    _S.IDLE: "StageRotationCandidate",
+    _S.CHECK_IDLE: "StageRotationCandidate",
+    _S.CANDIDATE_STORED: "BeginRotationApply",
+    _S.APPLYING: "ApplyRotation",
+    _S.RESOLVING: "ResolveRotation",
+    _S.VERIFYING: "PromoteRotation",
+    _S.DRAINING: "RevokeRotation",
+    _S.REVOKING: "RevokeRotation",
+    _S.ROLLING_BACK: "RollBackRotation",
 }
+BACK = {
+    _S.CHECK_IDLE: "RollBackRotation",
+    _S.CANDIDATE_STORED: "RollBackRotation",
+    _S.APPLYING: "ResolveRotation",
+    _S.VERIFYING: "ResolveRotation",
+}
+"""The other way, of a rotation that was cancelled."""
+
+
+def next_step(rotation: Rotation, first: bool) -> str:
+    """The operation that goes on from where a rotation stands.
+
+    `first` is True at the beginning of a pass: what an earlier one was doing at the target may still be going on.
+    """
+    if rotation.cancelled and rotation.state in BACK:
+        return BACK[rotation.state]
+    if rotation.state is _S.IDLE and rotation.machine is MachineKind.ALTERNATING:
+        return "CheckRotationIdle"
+    if rotation.state is _S.APPLYING and first:
+        return "ResolveRotation"
+    return STEPS[rotation.state]
 
 
 class Rotations:
     """One a worker; leases decide which worker takes which rotation."""
 
-    def __init__(self, pipeline: Pipeline, cache: RowCache) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._storage = pipeline.parts.storage
         self._clock = pipeline.parts.clock
         self._wake = asyncio.Event()
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
-        cache.on_change(self._changed)
+        pipeline.parts.cache.on_change(self._changed)
 
     async def run(self) -> None:
         """Until cancelled: make sure, then sleep until something is due or somebody changed a rotation."""
@@ -88,7 +116,8 @@ class Rotations:
 
     async def _take(self, rotation: Rotation) -> None:
         try:
-            lease = await self._storage.leases.claim(f"rotation/{rotation.account}/{rotation.secret_id}", LEASE_SECONDS)
+            name = f"rotation/{rotation.account}/{rotation.secret_id}"
+            lease = await self._storage.leases.claim(name, LEASE_SECONDS, rotation.epoch_floor)
             if lease is None:
                 await asyncio.sleep(PAUSE_SECONDS)  # another node has it: look again, but not at once
                 return
@@ -117,15 +146,14 @@ class Rotations:
                 return
             if not await self._prolonged(fence.lease, fence.epoch):
                 raise LeaseLost  # before the step, because a step may reach the target before it commits
-            request = StepRequest(name=rotation.secret_name, epoch=fence.epoch, resumed=first)
+            step = OPERATIONS[next_step(rotation, first)]
+            request = StepRequest(name=rotation.secret_name, epoch=fence.epoch)
             try:
-                await self._pipeline.run_scheduled(OPERATIONS[STEPS[rotation.state]], request, principal, fence)
+                await self._pipeline.run_scheduled(step, request, principal, fence)
             except (KeyStoreUnavailable, StorageUnavailable, LeaseLost):
                 raise
             except SecretsdError as error:
-                cause = error.__cause__
-                reason = cause.reason if isinstance(cause, RotationFailed) else error.kind.value
-                failed = StepRequest(name=rotation.secret_name, epoch=fence.epoch, reason=reason)
+                failed = _failed(request, error)
                 await self._pipeline.run_scheduled(OPERATIONS["FailRotation"], failed, principal, fence)
                 return
             first = False
@@ -146,3 +174,11 @@ class Rotations:
         if lease is not None and lease.epoch != epoch:
             await self._storage.leases.release(lease)  # it was another's in between, so what we knew may be old
         return lease is not None and lease.epoch == epoch
+
+
+def _failed(request: StepRequest, error: SecretsdError) -> StepRequest:
+    """What went wrong, in one word: the rotator's own where it spoke, else the kind of error."""
+    cause = error.__cause__
+    if isinstance(cause, RotationFailed):
+        return msgspec.structs.replace(request, reason=cause.reason, away=cause.away, sure=True)
+    return msgspec.structs.replace(request, reason=error.kind.value)

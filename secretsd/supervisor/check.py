@@ -43,7 +43,12 @@ def problems(
 
 def _directories(settings: Settings, identities: Identities) -> list[str]:
     found = []
-    for path, owner in ((settings.keystore_dir, identities.keystore), (settings.storage_dir, identities.worker)):
+    owners = (
+        (settings.keystore_dir, identities.keystore),
+        (settings.storage_dir, identities.worker),
+        (settings.escrow_dir, identities.worker),
+    )
+    for path, owner in owners:
         try:
             seen = path.stat()
         except OSError as error:

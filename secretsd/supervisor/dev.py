@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from secretsd.settings import BadSettings, Settings, from_document
-from secretsd.supervisor.identities import Identities, Identity, blocked_at, for_dev, resolve, write_private
+from secretsd.supervisor.identities import (
+    Identities,
+    Identity,
+    blocked_at,
+    for_dev,
+    prepare_escrow,
+    resolve,
+    write_private,
+)
 from secretsd.supervisor.initialise import hold, invoking_uids, is_initialised, make_root
 from secretsd.supervisor.pin import read_pin
 from secretsd.supervisor.processes import children
@@ -31,6 +39,7 @@ def run(state_dir: Path, listen: str, socket: Path | None) -> int:
     pin = read_pin(str(pin_file), None)
     if not is_initialised(settings):
         make_root(settings, identities, pin, None)  # no recovery: what is kept here is for development
+    prepare_escrow(settings, identities)
     token = _known_token(state_dir) or _new_token()
     first_start = {"uids": list(invoking_uids()), "by": f"unix:uid/{os.getuid()}", "token": token}
 
@@ -54,7 +63,7 @@ def dev_settings(state_dir: Path, listen: str, socket: Path | None) -> Settings:
         "state_dir": str(state_dir),
         "runtime_dir": str(state_dir / "run"),
         "keystore": {"pin_file": str(state_dir / "pin")},
-        "rotation": {"min_interval_seconds": 1},
+        "rotation": {"rotators": ["postgresql", "random"], "min_interval_seconds": 1, "min_grace_seconds": 1},
     }
     path = state_dir / "secretsd.yaml"
     if path.exists():

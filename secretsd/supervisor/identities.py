@@ -1,5 +1,6 @@
 """Which uid each process runs under, and the directories that go with them."""
 
+import contextlib
 import os
 import pwd
 from collections.abc import Sequence
@@ -86,7 +87,14 @@ def prepare_directories(settings: Settings, identities: Identities) -> None:
     _directory(Path(settings.state_dir), 0o711, None)
     _directory(settings.keystore_dir, 0o700, identities.keystore)
     _directory(settings.storage_dir, 0o700, identities.worker)
+    prepare_escrow(settings, identities)
     _directory(Path(settings.runtime_dir), 0o711, None)
+
+
+def prepare_escrow(settings: Settings, identities: Identities) -> None:
+    """Make the escrow's directory, which a state directory of an earlier release lacks; it may be another unit's."""
+    with contextlib.suppress(PermissionError):
+        _directory(settings.escrow_dir, 0o700, identities.worker)
 
 
 def write_softhsm2_configuration(directory: Path, owner: Identity) -> None:

@@ -48,7 +48,7 @@ class RotatorSuite:
         """A job on one secret, with the candidate as the engine would stage it."""
         staged = None
         if candidate is not None:
-            staged = StagedSecret("candidate", candidate.value, candidate.public)
+            staged = StagedSecret("candidate", candidate.value, journal=candidate.journal)
             fields.setdefault("journal", (candidate.journal,))
         decoded: Any = msgspec.json.decode(settings, type=rotator.Settings)
         return Job(secret="some/secret", settings=decoded, epoch=1, current=None, candidate=staged, **fields)
@@ -129,7 +129,10 @@ class RotatorSuite:
         job = self.job(rotator, settings, candidate)
         assert await self.apply(rotator, job, notes) is Outcome.APPLIED
         other = await rotator.prepare(self.job(rotator, settings))
-        asked = [StagedSecret("candidate", candidate.value, candidate.public), StagedSecret("other", other.value)]
+        asked = [
+            StagedSecret("candidate", candidate.value, journal=candidate.journal),
+            StagedSecret("other", other.value),
+        ]
         assert set(await rotator.probe(job, asked)) == {"candidate", "other"}
         assert await rotator.probe(job, []) == {}
 

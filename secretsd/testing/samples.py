@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from secretsd.domain.audit import SALT_BYTES, AuditEvent, AuditRecord
 from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel, WrappedKey
+from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
-from secretsd.domain.rotation import Rotation, RotationState
+from secretsd.domain.rotation import Rotation, RotationState, RotationStep
 from secretsd.domain.schedule import Schedule
 from secretsd.domain.secrets import CURRENT, DataType, SealedValue, Secret, SecretVersion, VersionState
+from secretsd.domain.targets import Target, TargetLogin
 
 ACCOUNT, OTHER_ACCOUNT = "100000000001", "100000000002"
 KEY_ID = "11111111-2222-4333-8444-555555555555"
@@ -128,6 +130,27 @@ def rotation(
     )
 
 
+def rotation_step(number: int = 0, secret_id: str = "id-of-prod/db/app") -> RotationStep:
+    """An entry of a rotation's history."""
+    moment = 1_700_000_000_008 + number
+    return RotationStep(ACCOUNT, secret_id, number, 3, moment, RotationState.APPLYING, "not-now", "v-1", 7, 2)
+
+
+def target(name: str = "db-1") -> Target:
+    """A target with an administrator whose credential nobody sealed."""
+    address = '{"database":"app","host":"db.example.net"}'
+    logins = {ACCOUNT: "app_*\nreporting", OTHER_ACCOUNT: "*"}
+    times = (1_700_000_000_009, 1_700_000_000_010)
+    return Target(
+        SYSTEM_ACCOUNT, name, f"id-of-{name}", "filed", address, *times, "rotator", "c2VhbGVk", logins, "ours"
+    )
+
+
+def target_login(login: str = "app_a", at: str = "db-1", secret_id: str = "id-of-prod/db/app") -> TargetLogin:
+    """A login that the sample secret holds."""
+    return TargetLogin(at, login, ACCOUNT, secret_id, 1_700_000_000_011)
+
+
 def every_kind() -> list[Record]:
     """One record of each type."""
     return [
@@ -142,6 +165,9 @@ def every_kind() -> list[Record]:
         secret_version(),
         sealed_value(),
         rotation(),
+        rotation_step(),
+        target(),
+        target_login(),
     ]
 
 

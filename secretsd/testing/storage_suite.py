@@ -98,6 +98,9 @@ async def stored(storage: Storage) -> list[Record]:
         await storage.secrets.version(account, secret.id, "v-1"),
         await storage.secrets.value(account, secret.id, "v-1"),
         await storage.rotations.get(account, secret.id),
+        *await storage.rotations.steps(account, secret.id, 1, 10),
+        await storage.targets.get("db-1"),
+        await storage.targets.login("db-1", "app_a"),
     ]
 
 

@@ -81,6 +81,23 @@ class NodesSuite:
         await first.release(held)
         assert await first.claim("rotations", 60) is None, "a lease that was lost cannot be given back again"
 
+    async def test_a_new_epoch_can_be_asked_to_be_above_another(self, world: StorageWorld, bench: Bench) -> None:
+        """A storage restored from a backup has forgotten epochs that targets may have seen."""
+        first, second = bench.storage.leases, (await world.open()).leases
+        held = await first.claim("rotations", 60, 41)
+        assert held is not None
+        assert held.epoch == 42
+        prolonged = await first.claim("rotations", 60, 99)
+        assert prolonged is not None
+        assert prolonged.epoch == 42, "one's own lease keeps its epoch"
+        await first.release(held)
+        for above, epoch in ((7, 43), (99, 100)):
+            taken = await second.claim("rotations", 60, above)
+            assert taken is not None
+            assert taken.epoch == epoch
+            await second.release(taken)
+            second, first = first, second
+
     async def test_one_of_many_gets_a_free_lease(self, world: StorageWorld) -> None:
         nodes = [await world.open() for _ in range(4)]
         claims = await asyncio.gather(*(node.leases.claim("one", 60) for node in nodes))

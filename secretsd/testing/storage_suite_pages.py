@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from secretsd.domain.errors import AlreadyExists
 from secretsd.domain.records import Record
 from secretsd.domain.rotation import RotationState
+from secretsd.ports.storage import DeleteSteps
 from secretsd.testing import samples
 from secretsd.testing.storage_suite import Bench, bench
 
@@ -37,6 +39,28 @@ class PagesSuite:
         proofs = [binding.proof for binding in await accounts.bindings(samples.ACCOUNT, "", 10)]
         assert proofs == ["unix:uid/10", "unix:uid/2"]
         assert await accounts.bindings(samples.ACCOUNT, "unix:uid/2", 10) == []
+
+    async def test_targets_and_the_logins_held_there_are_paged(self, bench: Bench) -> None:
+        await bench.add(*(samples.target(name) for name in ("db-2", "db-1", "db-3")))
+        await bench.add(samples.target_login("b"), samples.target_login("a"), samples.target_login("a", "db-2"))
+        targets = bench.storage.targets
+        assert names(await targets.page("", 2)) == ["db-1", "db-2"]
+        assert names(await targets.page("db-2", 2)) == ["db-3"]
+        assert [one.login for one in await targets.logins("db-1", "", 10)] == ["a", "b"]
+        assert [one.login for one in await targets.logins("db-1", "a", 10)] == ["b"]
+        with pytest.raises(AlreadyExists):
+            await bench.add(samples.target_login("a", secret_id="id-of-another"))
+
+    async def test_rotations_of_an_account_are_paged_and_their_history_is_newest_first(self, bench: Bench) -> None:
+        await bench.add(*(samples.rotation(secret_id=name) for name in ("s3", "s1", "s2")))
+        await bench.add(*(samples.rotation_step(number, "s1") for number in range(5)), samples.rotation_step(9, "s2"))
+        rotations = bench.storage.rotations
+        assert [one.secret_id for one in await rotations.page(samples.ACCOUNT, "s1", 10)] == ["s2", "s3"]
+        assert await rotations.page(samples.OTHER_ACCOUNT, "", 10) == []
+        assert [one.number for one in await rotations.steps(samples.ACCOUNT, "s1", 4, 3)] == [3, 2, 1]
+        await bench.change(DeleteSteps(samples.ACCOUNT, "s1", 3))
+        assert [one.number for one in await rotations.steps(samples.ACCOUNT, "s1", 99, 10)] == [4, 3]
+        assert [one.number for one in await rotations.steps(samples.ACCOUNT, "s2", 99, 10)] == [9]
 
     async def test_tokens_of_a_user_only(self, bench: Bench) -> None:
         other = replace(samples.token("cc", "t-3"), user="bob")

@@ -93,7 +93,7 @@ def host(running):
 
 def order(rotator="misbehaving", account="000000000001", **fields):
     settings = fields.pop("settings", {"target": "here"} if rotator == "noting" else {})
-    candidate = StagedSecret("new", Plaintext(CANARY.encode()), {"login": "app"})
+    candidate = StagedSecret("new", Plaintext(CANARY.encode()), 2, b"kept beside it")
     return JobOrder(
         account=account,
         rotator=rotator,

@@ -8,7 +8,7 @@ import socket
 import traceback
 from collections.abc import Callable, Coroutine
 from importlib.metadata import EntryPoint
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import msgspec
 
@@ -24,6 +24,7 @@ from secretsd.adapters.rotator_host.wire import (
     Done,
     Failed,
     Heading,
+    Idle,
     Note,
     NoteStored,
     Prepared,
@@ -32,11 +33,21 @@ from secretsd.adapters.rotator_host.wire import (
     Work,
 )
 from secretsd.domain.errors import InvalidRequest
-from secretsd.ports.rotator import Job, JobOrder, RotationFailed, Rotator, RotatorDescription, StagedSecret
+from secretsd.domain.rotation import MachineKind
+from secretsd.ports.rotator import (
+    Job,
+    JobOrder,
+    RotationFailed,
+    Rotator,
+    RotatorDescription,
+    StagedSecret,
+    TargetAccess,
+    TargetOrder,
+)
 
 _CONNECTION_FD = 3
 _PORT_METHODS = ("prepare", "apply", "settle", "probe", "verify")
-_OPTIONAL_METHODS = ("issue", "revoke", "restore")
+_OPTIONAL_METHODS = ("issue", "idle", "revoke", "restore")
 # Of a validation error's sentences only those that speak of the schema; others quote what was given.
 _SAYS_NO_VALUE = re.compile(r"(Expected `|Object missing required field `)[^\n]{0,150}\Z")
 
@@ -70,13 +81,19 @@ def _detach(connection: socket.socket, host_pid: int) -> None:
 
 async def _attempt(heading: Heading, entry_point: EntryPoint) -> None:
     channel = Channel(*await asyncio.open_unix_connection(sock=socket.socket(fileno=_CONNECTION_FD)))
+    try:
+        rotator = _load(entry_point)  # before it says that it is there: callers may wait for what comes after
+    except Exception as error:  # noqa: BLE001  # a rotator's module may raise anything
+        await channel.send(Failed("crashed", _place(error)))
+        return
     await channel.send(Started())
     work = await channel.receive(Work)
     try:
-        answer = await _answer(channel, heading, work, entry_point)
+        answer = await _answer(channel, heading, work, rotator)
     except RotationFailed as failure:
         known = re.fullmatch(REASON_PATTERN, failure.reason) is not None
-        answer = Failed(failure.reason, failure.detail[:MAX_DETAIL]) if known else Failed("crashed", "RotationFailed")
+        failed = Failed(failure.reason, failure.detail[:MAX_DETAIL], failure.away)
+        answer = failed if known else Failed("crashed", "RotationFailed")
     except (ConnectionError, EOFError):
         raise  # the worker hung up: there is nobody to answer
     except Exception as error:  # noqa: BLE001  # a rotator may raise anything; its text may hold values
@@ -84,12 +101,11 @@ async def _attempt(heading: Heading, entry_point: EntryPoint) -> None:
     await channel.send(answer)
 
 
-async def _answer(channel: Channel, heading: Heading, work: Work, entry_point: EntryPoint) -> msgspec.Struct:
-    rotator = _load(entry_point)
+async def _answer(channel: Channel, heading: Heading, work: Work, rotator: Rotator) -> msgspec.Struct:
     if heading.method == "describe":
         return Described(_describe(rotator))
     if heading.method == "check":
-        return Checked(msgspec.json.encode(_settings(rotator, work.settings), order="deterministic").decode())
+        return Checked(_checked(rotator, work))
     if work.order is None or work.order.rotator != heading.rotator or work.order.account != heading.account:
         raise BadFrame("cannot start the attempt: its order is missing, or another one than its heading says")
     job = _job(rotator, work.order)
@@ -117,12 +133,26 @@ async def _answer(channel: Channel, heading: Heading, work: Work, entry_point: E
         await rotator.verify(job)
         return Done()
 
+    async def idle() -> msgspec.Struct:
+        return Idle(await _able(rotator, "idle")(job))
+
+    async def restore() -> msgspec.Struct:
+        return Applied(await _able(rotator, "restore")(job))
+
+    async def revoke() -> msgspec.Struct:
+        (version,) = work.versions
+        await _able(rotator, "revoke")(job, version)
+        return Done()
+
     methods: dict[str, Callable[[], Coroutine[Any, Any, msgspec.Struct]]] = {
         "prepare": prepare,
         "apply": apply,
         "settle": settle,
         "probe": probe,
         "verify": verify,
+        "idle": idle,
+        "restore": restore,
+        "revoke": revoke,
     }
     return await methods[heading.method]()
 
@@ -133,8 +163,28 @@ def _load(entry_point: EntryPoint) -> Rotator:
         raise TypeError("cannot use the rotator: its name is another one, or it has no Settings")
     if missing := [method for method in _PORT_METHODS if not callable(getattr(kind, method, None))]:
         raise TypeError(f"cannot use the rotator: it has no {missing[0]}")
+    if not isinstance(getattr(kind, "machine", None), MachineKind):
+        raise TypeError("cannot use the rotator: it does not say on which machine it runs")
     rotator: Rotator = kind()
     return rotator
+
+
+def _able(rotator: Rotator, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """One of the optional methods, or RotationFailed `unable`."""
+    found = getattr(rotator, method, None)
+    if found is None:
+        raise RotationFailed("unable", f"it has no {method}")
+    return cast(Callable[..., Coroutine[Any, Any, Any]], found)
+
+
+def _checked(rotator: Rotator, work: Work) -> str:
+    if work.address is None:
+        found = _settings(rotator, work.settings or "")
+    elif (address := getattr(rotator, "Address", None)) is None:
+        raise RotationFailed("bad-settings", "this rotator needs no target")
+    else:
+        found = _decoded(address, work.address)
+    return msgspec.json.encode(found, order="deterministic").decode()
 
 
 def _describe(rotator: Rotator) -> RotatorDescription:
@@ -144,13 +194,19 @@ def _describe(rotator: Rotator) -> RotatorDescription:
         summary=lines[0] if lines else "",
         settings_schema=msgspec.json.schema(rotator.Settings),
         abilities=frozenset(name for name in _OPTIONAL_METHODS if callable(getattr(rotator, name, None))),
+        machine=rotator.machine,
+        address_schema=None if (address := getattr(rotator, "Address", None)) is None else msgspec.json.schema(address),
     )
 
 
 def _settings(rotator: Rotator, text: str) -> Any:
-    """The rotator's own Settings, or RotationFailed `bad-settings` whose detail names the place and never a value."""
+    return _decoded(rotator.Settings, text)
+
+
+def _decoded(kind: type, text: str) -> Any:
+    """Settings or an address, or RotationFailed `bad-settings` whose detail names the place and never a value."""
     try:
-        return msgspec.json.decode(text, type=rotator.Settings)
+        return msgspec.json.decode(text, type=kind)
     except InvalidRequest as error:
         raise RotationFailed("bad-settings", error.message) from None
     except msgspec.ValidationError as error:
@@ -172,7 +228,17 @@ def _job(rotator: Rotator, order: JobOrder) -> Job:
         candidate=order.candidate,
         previous=order.previous,
         journal=order.journal,
+        secret_id=order.secret_id,
+        logins=order.logins,
+        target=None if order.target is None else _target(rotator, order.target),
     )
+
+
+def _target(rotator: Rotator, order: TargetOrder) -> TargetAccess:
+    address = getattr(rotator, "Address", None)
+    if address is None:
+        raise RotationFailed("bad-settings", "this rotator needs no target")
+    return TargetAccess(order.name, _decoded(address, order.address), order.admin_login, order.admin)
 
 
 def _place(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, JobOrder, Outcome, RotatorDescription, StagedSecret
 
 MAX_HEADING_BYTES = 4096
-METHODS = frozenset({"describe", "check", "prepare", "apply", "settle", "probe", "verify"})
+METHODS = frozenset({"describe", "check", "prepare", "apply", "settle", "probe", "verify", "idle", "restore", "revoke"})
 MAX_DETAIL = 200
 REASON_PATTERN = r"[a-z][a-z-]{0,63}"
 
@@ -37,11 +37,12 @@ class Heading(_Message, frozen=True):
 
 
 class Work(_Message, frozen=True):
-    """The order, as far as the method has one: a job, versions to probe, settings to check."""
+    """The order, as far as the method has one: a job, versions to probe or revoke, settings or an address to check."""
 
     order: JobOrder | None = None
     versions: tuple[StagedSecret, ...] = ()
-    settings: str = ""
+    settings: str | None = None
+    address: str | None = None
 
 
 class NoteStored(_Message, frozen=True):
@@ -71,9 +72,9 @@ class Described(_Message, frozen=True):
 
 
 class Checked(_Message, frozen=True):
-    """The settings in canonical JSON."""
+    """The settings, or the address, in canonical JSON."""
 
-    settings: str
+    text: str
 
 
 class Prepared(_Message, frozen=True):
@@ -83,7 +84,7 @@ class Prepared(_Message, frozen=True):
 
 
 class Applied(_Message, frozen=True):
-    """What became of the effect."""
+    """What became of the effect, or of its undoing."""
 
     outcome: Outcome
 
@@ -94,8 +95,14 @@ class Probed(_Message, frozen=True):
     acceptances: dict[str, Acceptance]
 
 
+class Idle(_Message, frozen=True):
+    """Whether nobody uses the login that is next."""
+
+    idle: bool
+
+
 class Done(_Message, frozen=True):
-    """Settled, or verified."""
+    """Settled, verified or revoked."""
 
 
 class Failed(_Message, frozen=True):
@@ -103,9 +110,10 @@ class Failed(_Message, frozen=True):
 
     reason: Annotated[str, msgspec.Meta(pattern=rf"\A{REASON_PATTERN}\Z")]
     detail: Annotated[str, msgspec.Meta(max_length=MAX_DETAIL, pattern=r"\A[^\x00-\x1f\x7f]*\Z")] = ""
+    away: bool = False
 
 
-Answer = Names | Started | Note | Described | Checked | Prepared | Applied | Probed | Done | Failed
+Answer = Names | Started | Note | Described | Checked | Prepared | Applied | Probed | Idle | Done | Failed
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -152,6 +160,10 @@ class Channel:
                 raise EOFError
             self._bodies += self._unpacker.feed(data)
         return decode(self._bodies.pop(0), wanted)
+
+    def at_end(self) -> bool:
+        """Whether the peer is known to have hung up."""
+        return self._reader.at_eof() or self._writer.is_closing()
 
     def close(self) -> None:
         """Hang up."""

@@ -35,9 +35,9 @@ class SqliteLeases:
         self._node = node
         self._boot_id = boot_id()
 
-    async def claim(self, name: str, seconds: float) -> Lease | None:
+    async def claim(self, name: str, seconds: float, above: int = 0) -> Lease | None:
         """The lease, or None while another node that lives holds it. Durable before it is returned."""
-        return await self._writer.submit(lambda connection: self._claim(connection, name, seconds))
+        return await self._writer.submit(lambda connection: self._claim(connection, name, seconds, above))
 
     async def release(self, lease: Lease) -> None:
         """Free it; a lease that was lost, or a storage that is away, is nothing to raise for: time ends it as well."""
@@ -47,15 +47,17 @@ class SqliteLeases:
         except StorageUnavailable:
             _logger.warning("lease %s was not given back: the storage is away; it ends by itself", lease.name)
 
-    def _claim(self, connection: apsw.Connection, name: str, seconds: float) -> Lease | None:
+    def _claim(self, connection: apsw.Connection, name: str, seconds: float, above: int) -> Lease | None:
         rows = fetch(connection, _SQL["lease"], (name,))
-        epoch = 1
+        epoch = above + 1
         if rows:
-            owner, epoch, its_boot, expires_ms = rows[0]
-            if owner != self._node.incarnation:
+            owner, last, its_boot, expires_ms = rows[0]
+            if owner == self._node.incarnation:
+                epoch = last
+            else:
                 if owner and its_boot == self._boot_id and expires_ms > boot_ms() and self._node.alive(owner):
                     return None
-                epoch += 1
+                epoch = max(last, above) + 1
         ends_ms = boot_ms() + round(seconds * 1000)
         connection.execute(_SQL["write_lease"], (name, self._node.incarnation, epoch, self._boot_id, ends_ms))
         return Lease(name, self._node.incarnation, epoch)

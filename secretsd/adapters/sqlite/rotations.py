@@ -1,9 +1,9 @@
-"""Reads how secrets are rotated, and which rotations are due."""
+"""Reads how secrets are rotated, which rotations are due, and what they did."""
 
 from collections.abc import Sequence
 
 from secretsd.adapters.sqlite.reads import Reads
-from secretsd.domain.rotation import Rotation
+from secretsd.domain.rotation import Rotation, RotationStep
 
 
 class SqliteRotations:
@@ -24,3 +24,11 @@ class SqliteRotations:
         """The earliest due moment."""
         rows = await self._reads.rows("next_due", ())
         return None if rows[0][0] is None else int(rows[0][0])
+
+    async def page(self, account: str, after: str, limit: int) -> Sequence[Rotation]:
+        """A page of an account's rotations, in order of the secrets' ids."""
+        return await self._reads.many(Rotation, "rotations", (account, after, limit))
+
+    async def steps(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[RotationStep]:
+        """A page of a rotation's history, the newest first."""
+        return await self._reads.many(RotationStep, "rotation_steps", (account, secret_id, before, limit))

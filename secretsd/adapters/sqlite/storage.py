@@ -23,6 +23,7 @@ from secretsd.adapters.sqlite.rotations import SqliteRotations
 from secretsd.adapters.sqlite.schema import migrate
 from secretsd.adapters.sqlite.secrets import SqliteSecrets
 from secretsd.adapters.sqlite.statistics import Statistics
+from secretsd.adapters.sqlite.targets import SqliteTargets
 from secretsd.adapters.sqlite.turnstile import Turnstile
 from secretsd.adapters.sqlite.units import apply_unit
 from secretsd.adapters.sqlite.writer import Writer
@@ -80,6 +81,7 @@ class SqliteStorage:
         self._keys = SqliteKeys(self._reads)
         self._secrets = SqliteSecrets(self._reads)
         self._rotations = SqliteRotations(self._reads)
+        self._targets = SqliteTargets(self._reads)
         self._audit = SqliteAuditTrail(self._recorder, self._reads)
         self._leases = SqliteLeases(self._writer, node)
 
@@ -102,6 +104,11 @@ class SqliteStorage:
     def rotations(self) -> SqliteRotations:
         """How secrets are rotated."""
         return self._rotations
+
+    @property
+    def targets(self) -> SqliteTargets:
+        """Where they are rotated."""
+        return self._targets
 
     @property
     def audit(self) -> SqliteAuditTrail:

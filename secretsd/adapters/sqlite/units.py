@@ -8,8 +8,19 @@ from secretsd.adapters.sqlite.statements import load
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import AlreadyExists, Internal
 from secretsd.domain.records import Record
+from secretsd.domain.rotation import RotationStep
 from secretsd.domain.secrets import SealedValue, SecretVersion
-from secretsd.ports.storage import Add, Change, Delete, DeleteVersions, LeaseLost, Replace, StaleRecord, UnitOfWork
+from secretsd.ports.storage import (
+    Add,
+    Change,
+    Delete,
+    DeleteSteps,
+    DeleteVersions,
+    LeaseLost,
+    Replace,
+    StaleRecord,
+    UnitOfWork,
+)
 
 _MAIN = load("main.sql")
 _EVENTS = load("events.sql")
@@ -17,11 +28,12 @@ FENCE = _MAIN["fence"].sql
 ANNOUNCE = _MAIN["announce"].sql
 ADD_EVENT = _EVENTS["add_event"].sql
 ADD_VIEW = _EVENTS["add_view"].sql
+_DELETE_STEPS = _MAIN["delete_steps"].sql
 _FORGET_VERSIONS = tuple(
     _MAIN[name].sql for name in ("announce_versions", "announce_values", "delete_versions", "delete_values")
 )
-# A version that is added was in nobody's memory before, and its secret changes with it: telling of it would only cost.
-_NEW_TO_ALL = (SecretVersion, SealedValue)
+# What was in nobody's memory before, and its secret or rotation changes with it: telling of it would only cost.
+_NEW_TO_ALL = (SecretVersion, SealedValue, RotationStep)
 _TAKEN = (apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE)
 
 
@@ -85,6 +97,8 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
         case DeleteVersions(account, secret_id):
             for sql in _FORGET_VERSIONS:
                 connection.execute(sql, (account, secret_id))
+        case DeleteSteps(account, secret_id, below):
+            connection.execute(_DELETE_STEPS, (account, secret_id, below))
 
 
 def _write(connection: apsw.Connection, sql: str, values: list[Value], table: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from secretsd.adapters.frames import pack
+from secretsd.domain.rotation import MachineKind
 from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, Outcome, RotationFailed
 
@@ -21,6 +22,8 @@ IMPORTED_IN = os.getpid()
 
 class _Nothing:
     """What a rotator has to have."""
+
+    machine = MachineKind.STANDALONE
 
     async def prepare(self, job):
         return Candidate(Plaintext(b"new"))

@@ -16,18 +16,15 @@ from secretsd.adapters.rotator_host.configuration import RotatorHostConfiguratio
 from secretsd.adapters.sqlite import open_storage
 from secretsd.api.fields import TextValue
 from secretsd.operations.authenticator import Caller
-from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.bootstrap import ensure_first_account
-from secretsd.operations.cache import RowCache
-from secretsd.operations.call import Parts
 from secretsd.operations.catalogue import catalogue
+from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Pipeline
-from secretsd.operations.rows import Rows
-from secretsd.operations.sealing import Sealer
 from secretsd.ports.storage import EventFilter
 from secretsd.services.rotation import Rotations
 from secretsd.supervisor.spawn import reap, spawn
 from secretsd.supervisor.specification import ChildSpec
+from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.storage import authenticator
 
@@ -58,14 +55,12 @@ class Node:
 
     def __init__(self, storage: Any, keystore: MemoryKeyStore, rotators: ProcessRotatorHost, clock: Clock) -> None:
         self.storage, self.keystore, self.clock = storage, keystore, clock
-        cache = RowCache(storage)
-        rows = Rows(storage, cache)
-        self.parts = Parts(
-            storage, keystore, rotators, TriggerCalendar(1), clock, authenticator(), rows, Sealer(keystore),
-            Authorizer(rows, cache), 1,
+        self.parts = assemble(
+            storage=storage, keystore=keystore, rotators=rotators, escrow=MemoryEscrow(), calendar=TriggerCalendar(1),
+            clock=clock, authenticator=authenticator(), min_interval_seconds=1,
         )  # fmt: skip
         self.pipeline = Pipeline(self.parts)
-        self.rotations = Rotations(self.pipeline, cache)
+        self.rotations = Rotations(self.pipeline)
         self.account = ""
 
     async def call(self, name: str, /, **fields: Any) -> Any:
@@ -147,11 +142,14 @@ async def nodes(tmp_path: Path, rotator_socket: Path) -> AsyncIterator[list[Node
     keystore, clock = MemoryKeyStore(), Clock()
     directory = tmp_path / "storage"
     async with open_storage(directory, authenticator()) as one, open_storage(directory, authenticator()) as two:
-        made = [Node(storage, keystore, ProcessRotatorHost(rotator_socket), clock) for storage in (one, two)]
+        hosts = [ProcessRotatorHost(rotator_socket) for _ in range(2)]
+        made = [Node(storage, keystore, host, clock) for storage, host in zip((one, two), hosts, strict=True)]
         account = await ensure_first_account(made[0].parts, (), "test")
         for node in made:
             node.account = account
         yield made
+        for host in hosts:
+            host.close()
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from secretsd.api.fields import TextValue
 from secretsd.api.rotation import ScheduleFields
-from secretsd.domain.errors import Conflict, InvalidRequest, KeyStoreUnavailable
+from secretsd.domain.errors import Conflict, InvalidRequest, KeyStoreUnavailable, RotationInProgress
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.domain.rotation import MAX_ATTEMPTS
 from secretsd.operations.catalogue import catalogue
-from secretsd.operations.rotation_steps import StepRequest
+from secretsd.operations.rotation_orders import StepRequest
 
 pytestmark = pytest.mark.integration
 NAME = "prod/db/app"
@@ -39,33 +40,161 @@ async def test_a_rotation_ends_with_what_the_target_accepts(node, target) -> Non
 
 
 async def test_what_the_rotator_noted_comes_back_to_it_and_is_stored_sealed(node, target, tmp_path) -> None:
-    target.script("unknown")
-    await node.work()
-    node.clock.pass_seconds(60)
-    (target.directory / "target").write_text("changed behind our back")
-    await node.work()
-    assert "apply ['prepared', 'about to write']" in target.log
-    stored = b"".join(path.read_bytes() for path in (tmp_path / "storage").glob("*.db*"))
-    assert b"about to write" not in stored
-
-
-async def test_current_is_served_until_the_candidate_is_proved(node, target) -> None:
     target.script("die-before")
     await node.work()
-    assert await node.text() == "at first" == target.accepts
+    assert "settled ['prepared', 'about to write']" in target.log
+    assert target.log.count("apply ['prepared']") == 2, "what was settled is not told again"
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "storage").glob("*.db*"))
+    assert b"about to write" not in stored
 
 
 @pytest.mark.parametrize("word", ["die-after", "unknown"])
 async def test_an_effect_whose_answer_was_lost_is_found_and_kept(node, target, word) -> None:
     target.script(word)
     await node.work()
-    candidate = target.accepts
-    assert candidate != "at first"
-    assert (await node.rotation()).reason == "unknown"
+    assert await node.text() == target.accepts != "at first", "the same candidate, not a second one"
+    assert target.log.count("prepare") == 1
+    assert [line for line in target.log if " " not in line][-3:] == ["settle", "probe", "verify"], (
+        "settled before it was probed, and not applied again"
+    )
+
+
+async def test_an_effect_that_never_came_is_made_again_with_the_same_candidate(node, target) -> None:
+    target.script("die-before", "die-before")
+    await node.work()
+    assert await node.text() == target.accepts != "at first"
+    assert target.log.count("prepare") == 1
+    assert sum(line.startswith("apply") for line in target.log) == 3
+    assert (await node.rotation()).attempts == 0
+
+
+async def test_a_target_that_never_takes_it_stops_the_rotation(node, target) -> None:
+    target.script(*["die-before"] * 20)
+    await node.work()
+    rotation = await node.rotation()
+    assert (rotation.state, rotation.reason, rotation.last_result) == ("quarantined", "not-applied", "quarantined")
+    found = await node.call("GetSecretValue", name=NAME)
+    assert (found.text.reveal().decode(), found.unproved) == ("at first", True)
+    target.script()
+    await node.call("ResumeRotation", name=NAME)
+    await node.work()
+    assert await node.text() == target.accepts != "at first"
+
+
+async def test_where_surely_nothing_changed_reads_go_on_and_the_candidate_waits(node, target) -> None:
+    target.script("refuse")
+    await node.work()
+    rotation = await node.rotation()
+    assert (rotation.state, rotation.reason, rotation.attempts) == ("candidate-stored", "not-now", 1)
+    found = await node.call("GetSecretValue", name=NAME)
+    assert (found.text.reveal().decode(), found.unproved) == ("at first", False)
     node.clock.pass_seconds(60)
     await node.work()
-    assert await node.text() == candidate == target.accepts, "the same candidate, not a second one"
-    assert target.log[-3:] == ["settle", "probe", "verify"], "settled before it was probed, and not applied again"
+    assert await node.text() == target.accepts != "at first"
+    assert target.log.count("prepare") == 1
+
+
+async def test_a_target_that_is_away_costs_no_attempt_however_long(node, target) -> None:
+    target.script(*["away"] * 12)
+    for _ in range(12):
+        await node.work()
+        node.clock.pass_seconds(301)
+    rotation = await node.rotation()
+    assert (rotation.state, rotation.attempts, rotation.away) == ("candidate-stored", 0, True)
+    await node.work()
+    assert await node.text() == target.accepts != "at first"
+
+
+async def test_a_candidate_that_is_accepted_but_unfit_is_rolled_back(node, target) -> None:
+    (target.directory / "unfit").touch()
+    for _ in range(4):
+        await node.work()
+        node.clock.pass_seconds(60)
+    rotation = await node.rotation()
+    assert (rotation.state, rotation.last_result, rotation.reason) == ("idle", "rolled-back", "unfit")
+    assert await node.text() == "at first" == target.accepts
+    assert "pending" not in (await node.call("DescribeSecret", name=NAME)).stages
+
+
+@pytest.mark.parametrize("done", [1, 2, 4])
+async def test_a_rotation_cancelled_between_two_steps_leads_back(node, target, done) -> None:
+    for operation, _ in WHOLE[:done]:
+        if operation != "RecordRotationNote":
+            await step(node, operation)
+    await node.call("CancelRotateSecret", name=NAME)
+    await node.work()
+    assert await node.text() == "at first" == target.accepts
+    rotation = await node.rotation()
+    assert (rotation.state, rotation.last_result, rotation.enabled) == ("idle", "rolled-back", False)
+    assert rotation.next_due_ms is None
+
+
+async def test_a_paused_rotation_between_two_steps_is_finished_and_then_rests(node, target) -> None:
+    await step(node, "StageRotationCandidate")
+    await node.call("PauseRotation", name=NAME)
+    await node.work()
+    assert await node.text() == target.accepts != "at first"
+    rotation = await node.rotation()
+    assert (rotation.enabled, rotation.next_due_ms) == (False, None)
+
+
+async def test_versions_that_the_target_may_be_on_stay_as_they_are(node) -> None:
+    await step(node, "StageRotationCandidate")
+    await step(node, "BeginRotationApply")
+    candidate = (await node.call("DescribeSecret", name=NAME)).stages["pending"]
+    changes = {
+        "PutSecretValue": {"text": TextValue.from_text("another")},
+        "UpdateSecret": {"text": TextValue.from_text("another")},
+        "UpdateSecretVersionStage": {"stage": "current", "move_to": candidate},
+        "DeleteSecret": {"force": True},
+        "RotateSecret": {},
+    }
+    for operation, fields in changes.items():
+        with pytest.raises((Conflict, InvalidRequest)) as refused:
+            await node.call(operation, name=NAME, **fields)
+        assert isinstance(refused.value, Conflict), operation
+
+
+async def test_reads_wait_while_the_value_is_changed_and_then_get_the_proved_one(node, nodes, target) -> None:
+    await step(node, "StageRotationCandidate")
+    await step(node, "BeginRotationApply")
+    reads = [asyncio.create_task(one.text()) for one in nodes for _ in range(3)]
+    await asyncio.sleep(0.1)
+    assert not any(read.done() for read in reads)
+    assert await node.text("pending") != "at first", "only the current value is held"
+    await node.work()
+    assert await asyncio.gather(*reads) == [target.accepts] * 6
+    assert nodes[1].parts.barrier.held.longest_seconds >= 0.09
+
+
+async def test_a_read_that_waited_too_long_is_told_to_come_again(node) -> None:
+    await step(node, "StageRotationCandidate")
+    await step(node, "BeginRotationApply")
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(RotationInProgress) as refused:
+        await node.text()
+    assert refused.value.retry_after_seconds == 1
+    assert 1.4 < asyncio.get_running_loop().time() - began < 3
+
+
+async def test_the_history_tells_each_state_with_its_reason(node, target) -> None:
+    target.script("refuse")
+    await node.work()
+    node.clock.pass_seconds(60)
+    await node.work()
+    secret = await node.storage.secrets.get(node.account, NAME)
+    steps = await node.storage.rotations.steps(node.account, secret.id, 2**31, 100)
+    told = [(one.state.value, one.reason, one.result.value) for one in reversed(steps)]
+    assert told == [
+        ("candidate-stored", "", "none"),
+        ("applying", "", "none"),
+        ("candidate-stored", "not-now", "none"),
+        ("applying", "not-now", "none"),
+        ("verifying", "", "none"),
+        ("idle", "", "done"),
+    ]
+    assert [one.number for one in reversed(steps)] == list(range(6))
+    assert {one.run for one in steps} == {1}
 
 
 async def test_a_candidate_that_the_target_rejects_makes_way_for_another(node, target) -> None:
@@ -124,15 +253,6 @@ async def test_a_key_store_that_is_away_costs_no_attempt(node, target) -> None:
     assert (rotation.attempts, rotation.reason) == (0, "")
     await node.work()
     assert await node.text() == target.accepts != "at first"
-
-
-async def test_a_cancelled_rotation_between_two_steps_is_finished_and_then_rests(node, target) -> None:
-    await step(node, "StageRotationCandidate")
-    await node.call("CancelRotateSecret", name=NAME)
-    await node.work()
-    assert await node.text() == target.accepts != "at first"
-    rotation = await node.rotation()
-    assert (rotation.enabled, rotation.next_due_ms) == (False, None)
 
 
 async def test_the_next_moment_is_drawn_once_and_counts_from_the_success(node) -> None:

@@ -1,15 +1,17 @@
 """The schema: made once, left alone when a newer release wrote it, refused with a sentence where it cannot be."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import apsw
 import pytest
 
 from secretsd.adapters.sqlite import schema
+from secretsd.adapters.sqlite.codec import TABLES
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.testing import samples
-from secretsd.testing.storage import temporary_storage
+from secretsd.testing.storage import authenticator, temporary_storage
 
 
 @pytest.mark.parametrize("file", ["main.db", "audit.db"])
@@ -50,6 +52,31 @@ async def test_an_older_schema_is_brought_up(tmp_path: Path, monkeypatch: pytest
     assert connection.table_exists("main", "later")
     assert connection.execute("SELECT count(*) FROM events").get == 1
     connection.close()
+
+
+async def test_the_rows_of_the_first_release_are_still_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their authenticators know nothing of the fields that came later, which are at their defaults."""
+    known = {database: schema.migrations(database) for database in ("main", "audit")}
+    secret, rotation = samples.secret(), samples.rotation()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "migrations", lambda database: known[database][:1])
+        schema.migrate(tmp_path)
+    connection = apsw.Connection(str(tmp_path / "main.db"))
+    for record in (secret, rotation):
+        columns = [part.name for part in fields(record)]
+        first = columns[: columns.index("revision") + 1]
+        row = dict(
+            zip([*columns, "row_mac"], TABLES[type(record)].row(record, authenticator().mac(record)), strict=True)
+        )
+        values = [row[name] for name in (*first, "row_mac")]
+        marks = ", ".join("?" * len(values))
+        connection.execute(
+            f"INSERT INTO {TABLES[type(record)].name} ({', '.join(first)}, row_mac) VALUES ({marks})", values
+        )
+    connection.close()
+    async with temporary_storage(tmp_path) as storage:
+        assert await storage.secrets.get(secret.account, secret.name) == secret
+        assert await storage.rotations.get(rotation.account, rotation.secret_id) == rotation
 
 
 async def test_the_storage_keeps_its_identity(tmp_path: Path) -> None:

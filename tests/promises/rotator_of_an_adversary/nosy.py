@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from secretsd.domain.rotation import MachineKind
 from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, Job, Note, Outcome, StagedSecret
 
@@ -33,6 +34,7 @@ class Nosy:
 
     name: ClassVar[str] = "nosy"
     Settings: ClassVar[type] = Targets
+    machine: ClassVar[MachineKind] = MachineKind.STANDALONE
 
     async def prepare(self, job: Job) -> Candidate:
         reached: list[str] = []

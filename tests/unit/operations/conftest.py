@@ -15,17 +15,14 @@ from secretsd.api.fields import TextValue
 from secretsd.domain.keys import CMK, KeyState
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authenticator import Caller
-from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.bootstrap import ensure_first_account
-from secretsd.operations.cache import RowCache
-from secretsd.operations.call import Parts
 from secretsd.operations.catalogue import catalogue
+from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Answer, Pipeline
-from secretsd.operations.rows import Rows
-from secretsd.operations.sealing import Sealer
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import EventFilter, Replace, UnitOfWork
 from secretsd.testing import samples
+from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.storage import authenticator, temporary_storage
 
@@ -53,7 +50,7 @@ class NoRotators:
     async def rotators(self, *_: Any) -> Any:
         raise RotationFailed("host-away")
 
-    check_settings = prepare = apply = settle = probe = verify = rotators
+    check_settings = check_address = prepare = apply = settle = probe = verify = idle = restore = revoke = rotators
 
 
 class Failed(Exception):
@@ -71,15 +68,12 @@ class House:
 
     def __init__(self, storage: Any, keystore: MemoryKeyStore, keep_seconds: float = 300.0) -> None:
         self.storage, self.keystore, self.clock = storage, keystore, Clock()
-        cache = RowCache(storage)
-        rows = Rows(storage, cache)
-        self.authorizer = Authorizer(rows, cache)
-        self.sealer = Sealer(keystore, keep_seconds)
         rotators: Any = NoRotators()
-        self.parts = Parts(
-            storage, keystore, rotators, TriggerCalendar(1), self.clock, authenticator(), rows, self.sealer,
-            self.authorizer, 1,
+        self.parts = assemble(
+            storage=storage, keystore=keystore, rotators=rotators, escrow=MemoryEscrow(), calendar=TriggerCalendar(1),
+            clock=self.clock, authenticator=authenticator(), data_key_seconds=keep_seconds, min_interval_seconds=1,
         )  # fmt: skip
+        self.authorizer, self.sealer = self.parts.authorizer, self.parts.sealer
         self.pipeline = Pipeline(self.parts)
         self.account = ""
 

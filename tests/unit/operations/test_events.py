@@ -1,6 +1,5 @@
 """Events: canonical bytes, salts of their own, nothing of a value in any of them."""
 
-
 import msgspec
 import pytest
 from hypothesis import given

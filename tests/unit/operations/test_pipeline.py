@@ -14,7 +14,7 @@ from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.pipeline import STALE_ATTEMPTS, UNRECOGNISED, Pipeline
 from secretsd.operations.registry import OPERATIONS, Operation
-from secretsd.operations.rotation_steps import StepRequest
+from secretsd.operations.rotation_orders import StepRequest
 from secretsd.ports.storage import StaleRecord
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.storage import temporary_storage

@@ -23,6 +23,7 @@ NEXT = {
     "ApplyRotation": RotationState.VERIFYING,
 }
 WHOLE = [*NEXT, "PromoteRotation"]
+AGAIN = {"ResolveRotation": RotationState.VERIFYING}
 
 
 class MemoryParts:
@@ -37,7 +38,7 @@ class MemoryParts:
         self.taken_by_others: set[str] = set()
         self.held: list[str] = []
         self.rotations = self.leases = self
-        self.parts = SimpleNamespace(storage=self, clock=SimpleNamespace(now_ms=lambda: NOW_MS))
+        self.parts = SimpleNamespace(storage=self, cache=self, clock=SimpleNamespace(now_ms=lambda: NOW_MS))
 
     def on_change(self, listener: Any) -> None:
         self.listener = listener
@@ -49,7 +50,7 @@ class MemoryParts:
     async def get(self, account: str, secret_id: str) -> Rotation:
         return self.stored[secret_id]
 
-    async def claim(self, name: str, seconds: float) -> Lease | None:
+    async def claim(self, name: str, seconds: float, above: int = 0) -> Lease | None:
         if name.rpartition("/")[2] in self.taken_by_others:
             return None
         if name not in self.held:
@@ -68,13 +69,15 @@ class MemoryParts:
             raise self.errors[operation.name]
         (secret_id,) = [one.secret_id for one in self.stored.values() if one.secret_name == request.name]
         rotation = self.stored[secret_id]
-        if operation.name in NEXT:
-            self.stored[secret_id] = replace(rotation, state=NEXT[operation.name])
+        if operation.name == "ResolveRotation" and rotation.cancelled:
+            self.stored[secret_id] = replace(rotation, state=RotationState.ROLLING_BACK)
+        elif operation.name in NEXT | AGAIN:
+            self.stored[secret_id] = replace(rotation, state=(NEXT | AGAIN)[operation.name])
         else:  # promoted, or failed and to be tried again later
             self.stored[secret_id] = replace(rotation, state=RotationState.IDLE, next_due_ms=NOW_MS + 1)
 
     async def ensured(self) -> None:
-        service = Rotations(self, self)  # type: ignore[arg-type]  # what it calls, and no more
+        service = Rotations(self)  # type: ignore[arg-type]  # what it calls, and no more
         await service.ensure()
         async with asyncio.timeout(10):
             await service.settled()
@@ -100,16 +103,33 @@ async def test_a_whole_rotation() -> None:
     ("state", "steps"),
     [
         (RotationState.CANDIDATE_STORED, WHOLE[1:]),
-        (RotationState.APPLYING, WHOLE[2:]),
+        (RotationState.APPLYING, ["ResolveRotation", "PromoteRotation"]),
+        (RotationState.RESOLVING, ["ResolveRotation", "PromoteRotation"]),
         (RotationState.VERIFYING, WHOLE[3:]),
+        (RotationState.ROLLING_BACK, ["RollBackRotation"]),
     ],
 )
 async def test_what_a_crash_left_is_taken_up_where_it_stands(state: RotationState, steps: list[str]) -> None:
-    """Only the first step is told that something may be left at the target from a pass before."""
+    """What an interrupted pass may have left at the target is found out before anything else is done there."""
     parts = MemoryParts(rotation(state=state))
     await parts.ensured()
     assert parts.names() == steps
-    assert [request.resumed for _, _, request in parts.steps] == [True] + [False] * (len(steps) - 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (RotationState.CHECK_IDLE, "RollBackRotation"),
+        (RotationState.CANDIDATE_STORED, "RollBackRotation"),
+        (RotationState.APPLYING, "ResolveRotation"),
+        (RotationState.VERIFYING, "ResolveRotation"),
+        (RotationState.ROLLING_BACK, "RollBackRotation"),
+    ],
+)
+async def test_a_cancelled_rotation_takes_the_way_back(state: RotationState, step: str) -> None:
+    parts = MemoryParts(replace(rotation(state=state), cancelled=True))
+    await parts.ensured()
+    assert parts.names()[0] == step
 
 
 async def test_what_is_not_due_or_quarantined_is_left_alone() -> None:
@@ -133,17 +153,25 @@ async def test_a_rotators_reason_is_recorded() -> None:
     parts.errors["ApplyRotation"] = error
     await parts.ensured()
     assert parts.names() == [*WHOLE[:3], "FailRotation"]
-    assert parts.steps[-1][2].reason == "too-short"
+    assert (parts.steps[-1][2].reason, parts.steps[-1][2].sure) == ("too-short", True)
+
+
+async def test_an_error_that_the_rotator_did_not_speak_of_is_not_sure() -> None:
+    """The effect may be there: only the rotator itself can say that nothing was changed."""
+    parts = MemoryParts(rotation())
+    parts.errors["ApplyRotation"] = InvalidState("cannot take that step")
+    await parts.ensured()
+    assert (parts.steps[-1][2].reason, parts.steps[-1][2].sure) == ("invalid-state", False)
 
 
 async def test_a_key_store_that_is_away_is_no_failure_of_the_rotation() -> None:
     """Its state stays as it is, so the next look goes on from there; the lease is free for whoever looks first."""
     parts = MemoryParts(rotation(state=RotationState.APPLYING))
-    parts.errors["ApplyRotation"] = KeyStoreUnavailable()
+    parts.errors["ResolveRotation"] = KeyStoreUnavailable()
     await parts.ensured()
-    assert parts.names() == ["ApplyRotation"]
+    assert parts.names() == ["ResolveRotation"]
     assert parts.stored["id-a"].state is RotationState.APPLYING
     assert parts.held == []
     parts.errors.clear()
     await parts.ensured()
-    assert parts.names() == ["ApplyRotation", *WHOLE[2:]]
+    assert parts.names() == ["ResolveRotation", "ResolveRotation", "PromoteRotation"]

@@ -41,6 +41,10 @@ DELETE FROM secret_versions WHERE account = ?1 AND secret_id = ?2;
 -- Take away every value of a secret.
 DELETE FROM secret_values WHERE account = ?1 AND secret_id = ?2;
 
+-- delete_steps (hot)
+-- Take away a rotation's history below a number.
+DELETE FROM rotation_steps WHERE account = ?1 AND secret_id = ?2 AND number < ?3;
+
 -- changes_after (hot)
 -- The change feed after a position.
 SELECT seq, table_name, key FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2;

@@ -109,3 +109,28 @@ WHERE state <> 'quarantined' AND next_due_ms <= ?1 ORDER BY next_due_ms LIMIT ?2
 -- next_due (hot)
 -- The earliest moment at which a rotation that is not quarantined is due.
 SELECT min(next_due_ms) FROM rotations WHERE state <> 'quarantined';
+
+-- rotations (hot)
+-- Rotations of an account whose secrets' ids come after ?2, in order of id.
+SELECT {rotations} FROM rotations WHERE account = ?1 AND secret_id > ?2 ORDER BY secret_id LIMIT ?3;
+
+-- rotation_steps (hot)
+-- Entries of a rotation's history below a number, the newest first.
+SELECT {rotation_steps} FROM rotation_steps
+WHERE account = ?1 AND secret_id = ?2 AND number < ?3 ORDER BY number DESC LIMIT ?4;
+
+-- target (hot)
+-- The target of that name.
+SELECT {targets} FROM targets WHERE account = ?1 AND name = ?2;
+
+-- targets (hot)
+-- Targets after a name, in order of name.
+SELECT {targets} FROM targets WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- target_login (hot)
+-- Which secret holds a login at a target.
+SELECT {target_logins} FROM target_logins WHERE target = ?1 AND login = ?2;
+
+-- target_logins (hot)
+-- The logins that are held at a target, those after ?2, in order.
+SELECT {target_logins} FROM target_logins WHERE target = ?1 AND login > ?2 ORDER BY login LIMIT ?3;

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
+from secretsd.domain.rotation import MachineKind
 from secretsd.domain.sensitive import Plaintext
 from secretsd.ports.rotator import Acceptance, Candidate, Job, Note, Outcome, RotationFailed, StagedSecret
 
@@ -20,10 +21,11 @@ class FiledSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Filed:
-    """Writes the value to a file."""
+    """Writes the value to a file, which accepts one value at a time."""
 
     name: ClassVar[str] = "filed"
     Settings: ClassVar[type] = FiledSettings
+    machine: ClassVar[MachineKind] = MachineKind.SINGLE_USER
 
     async def prepare(self, job: Job) -> Candidate:
         """A random value, and a note that the engine keeps."""
@@ -37,6 +39,10 @@ class Filed:
         word = self._next(job)
         if word == "reject":
             return Outcome.REJECTED
+        if word == "refuse":
+            raise RotationFailed("not-now")
+        if word == "away":
+            raise RotationFailed("target-unreachable", away=True)
         if word == "die-before":
             os.kill(os.getpid(), signal.SIGKILL)
         self._write(job)
@@ -47,6 +53,7 @@ class Filed:
     async def settle(self, job: Job) -> None:
         """Nothing of ours goes on by itself."""
         self._log(job, "settle")
+        self._log(job, f"settled {[entry.decode() for entry in job.journal]}")
 
     async def probe(self, job: Job, versions: Sequence[StagedSecret]) -> Mapping[str, Acceptance]:
         """Compare with the file."""
@@ -54,14 +61,29 @@ class Filed:
         return {one.version_id: self._accepts(job, one) for one in versions}
 
     async def verify(self, job: Job) -> None:
-        """The candidate must be what the file holds."""
+        """The candidate must be what the file holds, and the script must not say that it is unfit."""
         self._log(job, "verify")
+        if self._unfit(job):
+            raise RotationFailed("unfit")
         if job.candidate is None or self._accepts(job, job.candidate) is not Acceptance.ACCEPTED:
             raise RotationFailed("not-accepted")
 
+    async def restore(self, job: Job) -> Outcome:
+        """Write what was there before."""
+        self._log(job, "restore")
+        if job.current is not None:
+            self._put(job, job.current)
+        return Outcome.APPLIED
+
+    def _unfit(self, job: Job) -> bool:
+        return Path(job.settings.directory, "unfit").exists()
+
+    def _put(self, job: Job, version: StagedSecret) -> None:
+        Path(job.settings.directory, "target").write_bytes(version.value.reveal())
+
     def _write(self, job: Job) -> None:
         if job.candidate is not None:
-            Path(job.settings.directory, "target").write_bytes(job.candidate.value.reveal())
+            self._put(job, job.candidate)
 
     def _accepts(self, job: Job, version: StagedSecret) -> Acceptance:
         try:

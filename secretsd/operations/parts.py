@@ -1,0 +1,71 @@
+"""What operations work with, put together once a worker from its adapters."""
+
+from dataclasses import dataclass
+
+from secretsd.domain.records import RecordAuthenticator
+from secretsd.operations.authorizer import Authorizer
+from secretsd.operations.cache import RowCache
+from secretsd.operations.read_barrier import ReadBarrier
+from secretsd.operations.rows import Rows
+from secretsd.operations.sealing import Sealer
+from secretsd.ports.escrow import Escrow
+from secretsd.ports.keystore import KeyStore
+from secretsd.ports.rotator import RotatorHost
+from secretsd.ports.storage import Storage
+from secretsd.ports.time import Calendar, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters, and what the core builds on them: one row cache, and all that listens to it."""
+
+    storage: Storage
+    keystore: KeyStore
+    rotators: RotatorHost
+    escrow: Escrow
+    calendar: Calendar
+    clock: Clock
+    authenticator: RecordAuthenticator
+    cache: RowCache
+    rows: Rows
+    sealer: Sealer
+    authorizer: Authorizer
+    barrier: ReadBarrier
+    min_interval_seconds: int
+    min_grace_seconds: int
+
+
+def assemble(
+    *,
+    storage: Storage,
+    keystore: KeyStore,
+    rotators: RotatorHost,
+    escrow: Escrow,
+    calendar: Calendar,
+    clock: Clock,
+    authenticator: RecordAuthenticator,
+    max_rows: int = 50_000,
+    data_key_seconds: float = 300.0,
+    max_data_keys: int = 20_000,
+    min_interval_seconds: int = 3600,
+    min_grace_seconds: int = 60,
+) -> Parts:
+    """The parts of one worker. The bounds are those of the settings of the same names."""
+    cache = RowCache(storage, max_rows)
+    rows = Rows(storage, cache)
+    return Parts(
+        storage,
+        keystore,
+        rotators,
+        escrow,
+        calendar,
+        clock,
+        authenticator,
+        cache,
+        rows,
+        Sealer(keystore, data_key_seconds, max_data_keys),
+        Authorizer(rows, cache),
+        ReadBarrier(rows, cache),
+        min_interval_seconds,
+        min_grace_seconds,
+    )
