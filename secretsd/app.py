@@ -97,6 +97,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             max_rows=settings.cache.max_rows,
             data_key_seconds=settings.cache.data_key_seconds,
             max_data_keys=settings.cache.max_data_keys,
+            max_watchers=settings.limits.max_watchers,
             min_interval_seconds=settings.rotation.min_interval_seconds,
             min_grace_seconds=settings.rotation.min_grace_seconds,
         )

@@ -1,6 +1,7 @@
 """secretsd.yaml as frozen settings: the only reader of configuration files; all that is wrong is told at once."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from ipaddress import ip_address
@@ -106,6 +107,7 @@ class LimitSettings:
     idle_seconds: float = setting(300.0, "How long a connection without requests is kept.")
     max_connections: int = setting(4096, "Most connections a worker holds.")
     max_in_flight: int = setting(2048, "Most requests a worker works on at once; more are told to come again.")
+    max_watchers: int = setting(1000, "Most connections of a worker that watch secrets; each counts as one of them.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def check(settings: Settings) -> list[str]:
             problems.append(f"cannot use {name}: it is not an absolute path")
     if not Path(settings.rotation.escrow_dir or "/").is_absolute():
         problems.append("cannot use rotation.escrow_dir: it is not an absolute path")
-    elif settings.escrow_dir.is_relative_to(settings.storage_dir):
+    elif Path(os.path.normpath(settings.escrow_dir)).is_relative_to(os.path.normpath(settings.storage_dir)):
         problems.append("cannot use rotation.escrow_dir: it is inside the storage, whose loss it has to outlive")
     positive = (
         ("keystore.stall_seconds", settings.keystore.stall_seconds),

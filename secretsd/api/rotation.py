@@ -7,16 +7,30 @@ import msgspec
 from msgspec import Meta
 
 from secretsd.api.fields import Request, Response, Word
-from secretsd.api.secrets import OfSecret, RotationDescription
+from secretsd.api.secrets import Day, OfSecret, RotationDescription
+
+
+class WindowFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A time in which rotations may begin: opens on each of the days at `start`, a time of the day such as 02:30, for
+    so many minutes. It may cross midnight.
+    """
+
+    days: Annotated[tuple[Day, ...], Meta(min_length=1, max_length=7)]
+    start: Annotated[str, Meta(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$(?![\s\S])")]
+    minutes: Annotated[int, Meta(ge=15, le=24 * 60)]
 
 
 class ScheduleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When: either an interval or a cron line of five fields in a time zone, with an optional random delay."""
+    """When: either an interval or a cron line of five fields in a time zone, with an optional random delay.
+
+    What falls outside all windows, where there are any, waits for the next opening.
+    """
 
     every_seconds: Annotated[int, Meta(ge=1, le=3650 * 24 * 3600)] | None = None
     cron: Annotated[str, Meta(min_length=9, max_length=200)] | None = None
     time_zone: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"
     jitter_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 0
+    windows: Annotated[tuple[WindowFields, ...], Meta(max_length=14)] = ()
 
 
 Login = Annotated[str, Meta(min_length=1, max_length=128, description="An account at a target.")]

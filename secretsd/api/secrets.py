@@ -1,7 +1,7 @@
 """Requests and responses about secrets."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -75,6 +75,17 @@ class DescribeSecretRequest(OfSecret, frozen=True, kw_only=True):
     """All about a secret but its value."""
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class WindowDescription(Response, frozen=True, kw_only=True):
+    """A time in which rotations may begin, in the schedule's time zone."""
+
+    days: tuple[Day, ...]
+    start: str
+    minutes: int
+
+
 class RotationDescription(Response, frozen=True, kw_only=True):
     """How a secret is rotated and where that stands. Times are in milliseconds since 1970-01-01 UTC."""
 
@@ -93,6 +104,7 @@ class RotationDescription(Response, frozen=True, kw_only=True):
     cron: str | None = None
     time_zone: str = "UTC"
     jitter_seconds: int = 0
+    windows: tuple[WindowDescription, ...] = ()
     next_due_ms: int | None = None
     last_rotated_ms: int | None = None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secretsd.cli.ctl import audit, bindings, everyday, generic, keys, policies, rotation, stored, users
+from secretsd.cli.ctl import audit, bindings, everyday, generic, keys, policies, rotation, stored, users, watching
 from secretsd.cli.ctl.failures import FAILED, explain_output, explain_usage, report
 from secretsd.cli.ctl.reach import Reach
 from secretsd.domain.errors import SecretsdError
@@ -45,7 +45,7 @@ def application() -> typer.Typer:
         name=PROGRAM, no_args_is_help=True, pretty_exceptions_enable=False, pretty_exceptions_show_locals=False
     )
     app.callback()(start)
-    for part in (stored, everyday, rotation, generic):
+    for part in (stored, watching, everyday, rotation, generic):
         part.add_to(app)
     for group in (keys, users, policies, bindings, audit):
         group.add_to(app)

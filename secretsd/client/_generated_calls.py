@@ -1,7 +1,7 @@
 """Every operation as the client calls it. Made from the registry by `./dev generate`, not by hand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -46,6 +46,16 @@ from secretsd.api.rotation import (
     RotationResponse,
     ScheduleFields,
 )
+from secretsd.api.rotation_views import (
+    DescribeRotationRequest,
+    ExplainRotationRequest,
+    ListRotationsRequest,
+    ListRotationsResponse,
+    ListRotationStepsRequest,
+    ListRotationStepsResponse,
+    RotationExplanation,
+    RotationStatus,
+)
 from secretsd.api.secrets import (
     CreateSecretRequest,
     CreateSecretResponse,
@@ -63,6 +73,16 @@ from secretsd.api.secrets import (
     UpdateSecretRequest,
     UpdateSecretResponse,
 )
+from secretsd.api.targets import (
+    CreateTargetRequest,
+    DeleteTargetRequest,
+    DescribeTargetRequest,
+    ListTargetsRequest,
+    ListTargetsResponse,
+    TargetDeletedResponse,
+    TargetDescription,
+    UpdateTargetRequest,
+)
 from secretsd.api.values import (
     BatchGetSecretValueRequest,
     BatchGetSecretValueResponse,
@@ -77,10 +97,11 @@ from secretsd.api.values import (
     StagesResponse,
     UpdateSecretVersionStageRequest,
 )
+from secretsd.api.watch import SecretChange, WatchSecretsRequest
 from secretsd.client.messages import Route
 
 Answer = TypeVar("Answer", bound=Response)
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class GeneratedCalls(ABC):
@@ -89,6 +110,10 @@ class GeneratedCalls(ABC):
     @abstractmethod
     async def exchange(self, operation: str, request: Request, answer: type[Answer]) -> Answer:
         """Call the operation and read its answer."""
+
+    @abstractmethod
+    def stream(self, operation: str, request: Request, answer: type[Answer]) -> AsyncIterator[Answer]:
+        """Call an operation whose answer goes on, and read items until its connection ends."""
 
     async def attach_policy(self, user: str, *, policy: str) -> UserDescription:
         """Give a user what a policy says."""
@@ -148,6 +173,32 @@ class GeneratedCalls(ABC):
             CreateSecretResponse,
         )
 
+    async def create_target(
+        self,
+        *,
+        target: str,
+        rotator: str,
+        address: Mapping[str, Any],
+        admin_login: str | None = None,
+        admin_password: TextValue | None = None,
+        logins: Mapping[str, tuple[str, ...]] = _NOTHING,
+        description: str = "",
+    ) -> TargetDescription:
+        """Describe a system in which credentials are rotated."""
+        return await self.exchange(
+            "CreateTarget",
+            CreateTargetRequest(
+                target=target,
+                rotator=rotator,
+                address=address,
+                admin_login=admin_login,
+                admin_password=admin_password,
+                logins=logins,
+                description=description,
+            ),
+            TargetDescription,
+        )
+
     async def create_token(self, user: str, *, ttl_seconds: int | None = None) -> CreateTokenResponse:
         """Make a bearer token for a user; it is shown this once."""
         return await self.exchange(
@@ -172,6 +223,10 @@ class GeneratedCalls(ABC):
             DeleteSecretResponse,
         )
 
+    async def delete_target(self, target: str) -> TargetDeletedResponse:
+        """Take a target away; it stays while a secret holds a login there."""
+        return await self.exchange("DeleteTarget", DeleteTargetRequest(target=target), TargetDeletedResponse)
+
     async def delete_token(self, user: str, *, id: str) -> DoneResponse:
         """End a token, at once on every node."""
         return await self.exchange("DeleteToken", DeleteTokenRequest(user=user, id=id), DoneResponse)
@@ -180,9 +235,17 @@ class GeneratedCalls(ABC):
         """Tell all about a CMK but its material."""
         return await self.exchange("DescribeKey", DescribeKeyRequest(key=key), KeyDescription)
 
+    async def describe_rotation(self, name: str) -> RotationStatus:
+        """Tell where the rotation of a secret stands, since when and why, and what a person does next."""
+        return await self.exchange("DescribeRotation", DescribeRotationRequest(name=name), RotationStatus)
+
     async def describe_secret(self, name: str) -> SecretDescription:
         """Tell all about a secret but its value."""
         return await self.exchange("DescribeSecret", DescribeSecretRequest(name=name), SecretDescription)
+
+    async def describe_target(self, target: str) -> TargetDescription:
+        """Tell all about a target but its administrator's password."""
+        return await self.exchange("DescribeTarget", DescribeTargetRequest(target=target), TargetDescription)
 
     async def describe_user(self, user: str) -> UserDescription:
         """Tell which policies a user has."""
@@ -191,6 +254,12 @@ class GeneratedCalls(ABC):
     async def detach_policy(self, user: str, *, policy: str) -> UserDescription:
         """Take from a user what a policy says."""
         return await self.exchange("DetachPolicy", DetachPolicyRequest(user=user, policy=policy), UserDescription)
+
+    async def explain_rotation(self, name: str, *, probe_target: bool = True) -> RotationExplanation:
+        """Tell why a rotation is where it is, what callers are served, what the target accepts, and what to do next."""
+        return await self.exchange(
+            "ExplainRotation", ExplainRotationRequest(name=name, probe_target=probe_target), RotationExplanation
+        )
 
     async def get_caller_identity(self) -> GetCallerIdentityResponse:
         """Tell who is calling and how that was proved."""
@@ -254,6 +323,34 @@ class GeneratedCalls(ABC):
             "ListPolicies", ListPoliciesRequest(limit=limit, next_token=next_token), ListPoliciesResponse
         )
 
+    async def list_rotation_steps(
+        self, name: str, *, limit: int = 100, next_token: str | None = None
+    ) -> ListRotationStepsResponse:
+        """List what the rotation of a secret did: each state that it came to, when and why, the newest first."""
+        return await self.exchange(
+            "ListRotationSteps",
+            ListRotationStepsRequest(name=name, limit=limit, next_token=next_token),
+            ListRotationStepsResponse,
+        )
+
+    async def list_rotations(
+        self,
+        *,
+        prefix: str = "",
+        state: str | None = None,
+        quarantined: bool = False,
+        limit: int = 100,
+        next_token: str | None = None,
+    ) -> ListRotationsResponse:
+        """List the rotations of the account's secrets, all of them, or those in one state or in quarantine."""
+        return await self.exchange(
+            "ListRotations",
+            ListRotationsRequest(
+                prefix=prefix, state=state, quarantined=quarantined, limit=limit, next_token=next_token
+            ),
+            ListRotationsResponse,
+        )
+
     async def list_rotators(self) -> ListRotatorsResponse:
         """List the rotators that this host may run, with the schema of their settings."""
         return await self.exchange("ListRotators", ListRotatorsRequest(), ListRotatorsResponse)
@@ -286,6 +383,12 @@ class GeneratedCalls(ABC):
                 prefix=prefix, tags=tags, include_deleted=include_deleted, limit=limit, next_token=next_token
             ),
             ListSecretsResponse,
+        )
+
+    async def list_targets(self, *, limit: int = 100, next_token: str | None = None) -> ListTargetsResponse:
+        """List the targets of this daemon."""
+        return await self.exchange(
+            "ListTargets", ListTargetsRequest(limit=limit, next_token=next_token), ListTargetsResponse
         )
 
     async def list_tokens(self, user: str) -> ListTokensResponse:
@@ -421,6 +524,36 @@ class GeneratedCalls(ABC):
             StagesResponse,
         )
 
+    async def update_target(
+        self,
+        target: str,
+        *,
+        address: Mapping[str, Any] | None = None,
+        admin_login: str | None = None,
+        admin_password: TextValue | None = None,
+        logins: Mapping[str, tuple[str, ...]] | None = None,
+        description: str | None = None,
+    ) -> TargetDescription:
+        """Change a target; whoever moves it, or names another administrator, has to know the administrator's
+        password.
+        """
+        return await self.exchange(
+            "UpdateTarget",
+            UpdateTargetRequest(
+                target=target,
+                address=address,
+                admin_login=admin_login,
+                admin_password=admin_password,
+                logins=logins,
+                description=description,
+            ),
+            TargetDescription,
+        )
+
+    def watch_secrets(self, *, names: tuple[str, ...], last_event_id: str | None = None) -> AsyncIterator[SecretChange]:
+        """Tell how secrets are, and every change of that, without their values, for as long as the connection lasts."""
+        return self.stream("WatchSecrets", WatchSecretsRequest(names=names, last_event_id=last_event_id), SecretChange)
+
 
 ROUTES: dict[str, Route] = {
     "AttachPolicy": Route("POST", "users", "user", "attach-policy", AttachPolicyRequest, UserDescription),
@@ -434,15 +567,20 @@ ROUTES: dict[str, Route] = {
     "CreateKey": Route("POST", "keys", None, "", CreateKeyRequest, KeyDescription),
     "CreatePolicy": Route("POST", "policies", None, "", CreatePolicyRequest, PolicyDescription),
     "CreateSecret": Route("POST", "secrets", None, "", CreateSecretRequest, CreateSecretResponse),
+    "CreateTarget": Route("POST", "targets", None, "", CreateTargetRequest, TargetDescription),
     "CreateToken": Route("POST", "users", "user", "create-token", CreateTokenRequest, CreateTokenResponse),
     "CreateUser": Route("POST", "users", None, "", CreateUserRequest, UserDescription),
     "DeleteBinding": Route("POST", "bindings", None, "delete", DeleteBindingRequest, DoneResponse),
     "DeleteSecret": Route("DELETE", "secrets", "name", "", DeleteSecretRequest, DeleteSecretResponse),
+    "DeleteTarget": Route("DELETE", "targets", "target", "", DeleteTargetRequest, TargetDeletedResponse),
     "DeleteToken": Route("POST", "users", "user", "delete-token", DeleteTokenRequest, DoneResponse),
     "DescribeKey": Route("GET", "keys", "key", "", DescribeKeyRequest, KeyDescription),
+    "DescribeRotation": Route("GET", "secrets", "name", "rotation", DescribeRotationRequest, RotationStatus),
     "DescribeSecret": Route("GET", "secrets", "name", "", DescribeSecretRequest, SecretDescription),
+    "DescribeTarget": Route("GET", "targets", "target", "", DescribeTargetRequest, TargetDescription),
     "DescribeUser": Route("GET", "users", "user", "", DescribeUserRequest, UserDescription),
     "DetachPolicy": Route("POST", "users", "user", "detach-policy", DetachPolicyRequest, UserDescription),
+    "ExplainRotation": Route("GET", "secrets", "name", "explain-rotation", ExplainRotationRequest, RotationExplanation),
     "GetCallerIdentity": Route("GET", "caller-identity", None, "", GetCallerIdentityRequest, GetCallerIdentityResponse),
     "GetPolicy": Route("GET", "policies", "policy", "", GetPolicyRequest, PolicyDescription),
     "GetRandomPassword": Route(
@@ -452,11 +590,16 @@ ROUTES: dict[str, Route] = {
     "ListBindings": Route("GET", "bindings", None, "", ListBindingsRequest, ListBindingsResponse),
     "ListKeys": Route("GET", "keys", None, "", ListKeysRequest, ListKeysResponse),
     "ListPolicies": Route("GET", "policies", None, "", ListPoliciesRequest, ListPoliciesResponse),
+    "ListRotationSteps": Route(
+        "GET", "secrets", "name", "rotation-steps", ListRotationStepsRequest, ListRotationStepsResponse
+    ),
+    "ListRotations": Route("GET", "rotations", None, "", ListRotationsRequest, ListRotationsResponse),
     "ListRotators": Route("GET", "rotators", None, "", ListRotatorsRequest, ListRotatorsResponse),
     "ListSecretVersionIds": Route(
         "GET", "secrets", "name", "versions", ListSecretVersionIdsRequest, ListSecretVersionIdsResponse
     ),
     "ListSecrets": Route("GET", "secrets", None, "", ListSecretsRequest, ListSecretsResponse),
+    "ListTargets": Route("GET", "targets", None, "", ListTargetsRequest, ListTargetsResponse),
     "ListTokens": Route("GET", "users", "user", "tokens", ListTokensRequest, ListTokensResponse),
     "ListUsers": Route("GET", "users", None, "", ListUsersRequest, ListUsersResponse),
     "LookupEvents": Route("GET", "events", None, "", LookupEventsRequest, LookupEventsResponse),
@@ -471,4 +614,6 @@ ROUTES: dict[str, Route] = {
     "UpdateSecretVersionStage": Route(
         "POST", "secrets", "name", "move-stage", UpdateSecretVersionStageRequest, StagesResponse
     ),
+    "UpdateTarget": Route("PATCH", "targets", "target", "", UpdateTargetRequest, TargetDescription),
+    "WatchSecrets": Route("GET", "secrets", None, "watch", WatchSecretsRequest, SecretChange, True),
 }

@@ -1,7 +1,7 @@
 """Kept-alive connections to one daemon, over its Unix socket or HTTP: one exchange in, one answer out."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secretsd import __version__
 from secretsd.client.endpoint import Endpoint
@@ -15,8 +15,32 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Far above the largest page of anything; what is longer does not come from our daemon."""
 
 
+EVENT_STREAM = "text/event-stream"
+
+
+class OpenAnswer:
+    """An answer that goes on; it has a connection to itself, which closes with it."""
+
+    def __init__(self, response: "aiohttp.ClientResponse") -> None:
+        self._response = response
+
+    async def read(self) -> bytes:
+        """What came next, waited for; empty when the connection has ended, however that was."""
+        import aiohttp
+
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError):
+            return b""
+
+    def close(self) -> None:
+        """Read no more."""
+        self._response.close()
+
+
 class Connections:
-    """At most `limit` connections, opened when they are needed. Belongs to the event loop of its first exchange."""
+    """At most `limit` connections, opened when they are needed; 0 is no limit. Belongs to the event loop of its first
+    exchange."""
 
     def __init__(self, endpoint: Endpoint, limit: int) -> None:
         self._endpoint = endpoint
@@ -30,36 +54,64 @@ class Connections:
         `except`, where nothing of theirs hangs on them.
         """
         import aiohttp
-        from yarl import URL
 
-        session = self._session or self._open()
-        headers = {"Content-Type": "application/json"} if outgoing.body else {}
-        if self._endpoint.token is not None:
-            headers["Authorization"] = f"Bearer {self._endpoint.token.reveal().decode('ascii')}"
+        failure: DaemonUnavailable | UnreadableAnswer
         try:
-            async with session.request(
-                outgoing.method,
-                # Exactly as it is: normalised or escaped once more, a path would mean another name.
-                URL(self._endpoint.base + outgoing.target, encoded=True),
-                data=outgoing.body or None,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
+            async with self._request(outgoing, "application/json") as response:
                 body = await _read(response)
                 if body is not None:
                     return Incoming(response.status, response.headers, body)
-            failure: DaemonUnavailable | UnreadableAnswer = UnreadableAnswer(
+            failure = UnreadableAnswer(
                 f"cannot read the answer to {outgoing.operation}: it is longer than {MAX_ANSWER_BYTES} bytes"
             )
-        except aiohttp.ClientConnectorError as error:
-            failure = DaemonUnavailable(
+        except (aiohttp.ClientError, OSError) as error:
+            failure = self._unavailable(outgoing, error)
+        raise failure
+
+    async def open(self, outgoing: Outgoing) -> "OpenAnswer | Incoming":
+        """Send once and read the head of an answer that goes on; any other answer is read whole. Errors as above."""
+        import aiohttp
+
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await self._request(outgoing, EVENT_STREAM)
+            if response.status == 200 and response.content_type == EVENT_STREAM:
+                return OpenAnswer(response)
+            return Incoming(response.status, response.headers, await _read(response) or b"")
+        except (aiohttp.ClientError, OSError) as error:
+            failure = self._unavailable(outgoing, error)
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+        raise failure
+
+    def _request(self, outgoing: Outgoing, accept: str) -> Any:
+        """aiohttp's own request, to be entered or awaited."""
+        from yarl import URL
+
+        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if outgoing.body else {})
+        if self._endpoint.token is not None:
+            headers["Authorization"] = f"Bearer {self._endpoint.token.reveal().decode('ascii')}"
+        return (self._session or self._start()).request(
+            outgoing.method,
+            # Exactly as it is: normalised or escaped once more, a path would mean another name.
+            URL(self._endpoint.base + outgoing.target, encoded=True),
+            data=outgoing.body or None,
+            headers=headers,
+            allow_redirects=False,
+        )
+
+    def _unavailable(self, outgoing: Outgoing, error: Exception) -> DaemonUnavailable:
+        import aiohttp
+
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return DaemonUnavailable(
                 f"cannot reach the daemon at {self._endpoint}: {_reason(error.os_error)}", sent=False
             )
-        except (aiohttp.ClientError, OSError):
-            failure = DaemonUnavailable(
-                f"cannot tell what became of {outgoing.operation}: the connection to {self._endpoint} broke", sent=True
-            )
-        raise failure
+        return DaemonUnavailable(
+            f"cannot tell what became of {outgoing.operation}: the connection to {self._endpoint} broke", sent=True
+        )
 
     async def close(self) -> None:
         """Close all connections; a later exchange opens new ones."""
@@ -67,7 +119,7 @@ class Connections:
         if session is not None:
             await session.close()
 
-    def _open(self) -> "aiohttp.ClientSession":
+    def _start(self) -> "aiohttp.ClientSession":
         import aiohttp
 
         connector: aiohttp.BaseConnector
@@ -81,7 +133,7 @@ class Connections:
             timeout=aiohttp.ClientTimeout(total=None),  # the client's deadline covers all tries together
             auto_decompress=False,
             trust_env=False,  # neither a proxy nor somebody's .netrc has a place between us and the daemon
-            headers={"User-Agent": f"secretsd-client/{__version__}", "Accept": "application/json"},
+            headers={"User-Agent": f"secretsd-client/{__version__}"},
         )
         # aiohttp silently sends PUT and DELETE again when a kept connection breaks; what is repeated is ours to decide.
         self._session._retry_connection = False

@@ -15,7 +15,10 @@ from secretsd.client.errors import ClientError, UnreadableAnswer, refusal
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation as the client knows it: `GET /v1/secrets/{name}:value` has collection, field and verb."""
+    """An operation as the client knows it: `GET /v1/secrets/{name}:value` has collection, field and verb.
+
+    `streams` is true where the answer goes on; `response` is then what its items are.
+    """
 
     method: str
     collection: str
@@ -23,6 +26,7 @@ class Route:
     verb: str
     request: type[Request]
     response: type[Response]
+    streams: bool = False
 
     @property
     def path(self) -> str:
@@ -88,8 +92,13 @@ def read_answer(operation: str, answer: type[Response], incoming: Incoming) -> R
     """The response, or the error that the daemon answered with; what is neither raises UnreadableAnswer."""
     if not 200 <= incoming.status < 300:
         raise refusal(operation, incoming.status, incoming.headers, incoming.body)
+    return read_document(operation, answer, incoming.body)
+
+
+def read_document(operation: str, answer: type[Response], document: bytes) -> Response:
+    """A response, or an item of an answer that goes on; UnreadableAnswer when it is none."""
     try:
-        return _decoder(answer).decode(incoming.body)
+        return _decoder(answer).decode(document)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass  # raised below, where the parser's error is not its context: that one could hold a piece of the body
     raise UnreadableAnswer(f"cannot read the answer to {operation}: it is not a {answer.__name__}")

@@ -18,6 +18,7 @@ PASSING = frozenset(
 """The kinds that come with 429 or 503: the daemon did nothing and may do it in a moment."""
 
 _uniform = SystemRandom().uniform
+_MOST_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ class Retries:
                 return None
         elif error.kind not in PASSING or not outgoing.repeatable:
             return None
-        backoff = min(self.first_wait_seconds * 2 ** (attempt - 1), self.longest_wait_seconds)
-        # A random share, so that callers who failed together do not come back together.
-        wait = max(_uniform(backoff / 2, backoff), error.retry_after_seconds or 0)
+        wait = max(self.backoff_seconds(attempt), error.retry_after_seconds or 0)
         return wait if wait < left_seconds else None
+
+    def backoff_seconds(self, attempt: int) -> float:
+        """Our own wait after so many tries, a random share of it: who failed together does not come back together."""
+        backoff = min(self.first_wait_seconds * 2 ** min(attempt - 1, _MOST_DOUBLINGS), self.longest_wait_seconds)
+        return _uniform(backoff / 2, backoff)

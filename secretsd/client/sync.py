@@ -3,14 +3,19 @@
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
 from secretsd.api.fields import Request, Response
+from secretsd.api.values import GetSecretValueResponse
+from secretsd.api.watch import SecretChange
 from secretsd.client.cache import DEFAULT_MAX_AGE_SECONDS
 from secretsd.client.client import Client
 from secretsd.client.errors import ClientError
+from secretsd.client.freshness import Freshness
+from secretsd.client.login import Login, Made, Refused, is_refusal, worth_another
 from secretsd.domain.sensitive import Plaintext
 
 Result = TypeVar("Result")
@@ -74,6 +79,47 @@ class SyncClient:
     ) -> Plaintext:
         """A secret's value out of the bounded cache, at most `max_age_seconds` old."""
         return self.run(lambda client: client.secrets.get(name, stage, max_age_seconds=max_age_seconds))
+
+    def login(
+        self,
+        name: str,
+        connect: Callable[[GetSecretValueResponse], Made],
+        *,
+        refused: Refused,
+        stage: str | None = None,
+        max_age_seconds: float = DEFAULT_MAX_AGE_SECONDS,
+    ) -> Login[Made]:
+        """As the asynchronous client's; `connect` is called here, on the caller's thread."""
+        found = self.run(lambda client: client.secrets.get_version(name, stage, max_age_seconds=max_age_seconds))
+        try:
+            return Login(connect(found), found.version_id, reread=False)
+        except Exception as error:
+            if not is_refusal(error, refused):
+                raise
+            again = self.run(lambda client: client.secrets.read_again(name, stage))
+            if not worth_another(found, again):
+                raise
+        return Login(connect(again), again.version_id, reread=True)
+
+    def watch(self, names: Iterable[str]) -> Generator[SecretChange, None, None]:
+        """As the asynchronous client's: waits for each change, on the caller's thread."""
+        changes = self.client.watch(names)
+        try:
+            while True:
+                yield self.run(lambda _: anext(changes))
+        finally:
+            if not self._loop.is_closed():
+                self.run(lambda _: changes.aclose())
+
+    @contextmanager
+    def keep_fresh(self, names: Iterable[str]) -> Iterator[Freshness]:
+        """While this is open, values of these secrets in the cache are as fresh as if they had just been read."""
+        keeping = self.client.secrets.keep_fresh(names)
+        fresh = self.run(lambda _: keeping.__aenter__())
+        try:
+            yield fresh
+        finally:
+            self.run(lambda _: keeping.__aexit__(None, None, None))
 
     def close(self) -> None:
         """End the connections and the thread. Closing twice is once."""

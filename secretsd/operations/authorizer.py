@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from secretsd.domain.errors import AccessDenied, NotFound
-from secretsd.domain.names import Resource
+from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.policy import Effect, Policy, Rules, Statement
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.operations.cache import RowCache
@@ -22,6 +22,8 @@ def rotation_rules(account: str) -> Rules:
     statements = (
         Statement(Effect.ALLOW, steps, ("secret/*",)),
         Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
+        # Which logins of which target are the account's stands in the target itself, and is looked at in every step.
+        Statement(Effect.ALLOW, ("UseTarget",), (f"secretsd:{SYSTEM_ACCOUNT}:target/*",)),
     )
     return Rules([Policy(account, "rotation", statements, "", 0)])
 

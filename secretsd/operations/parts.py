@@ -8,6 +8,7 @@ from secretsd.operations.cache import RowCache
 from secretsd.operations.read_barrier import ReadBarrier
 from secretsd.operations.rows import Rows
 from secretsd.operations.sealing import Sealer
+from secretsd.operations.watchers import Watchers
 from secretsd.ports.escrow import Escrow
 from secretsd.ports.keystore import KeyStore
 from secretsd.ports.rotator import RotatorHost
@@ -31,6 +32,7 @@ class Parts:
     sealer: Sealer
     authorizer: Authorizer
     barrier: ReadBarrier
+    watchers: Watchers
     min_interval_seconds: int
     min_grace_seconds: int
 
@@ -47,12 +49,14 @@ def assemble(
     max_rows: int = 50_000,
     data_key_seconds: float = 300.0,
     max_data_keys: int = 20_000,
+    max_watchers: int = 1_000,
     min_interval_seconds: int = 3600,
     min_grace_seconds: int = 60,
 ) -> Parts:
     """The parts of one worker. The bounds are those of the settings of the same names."""
     cache = RowCache(storage, max_rows)
     rows = Rows(storage, cache)
+    authorizer = Authorizer(rows, cache)
     return Parts(
         storage,
         keystore,
@@ -64,8 +68,9 @@ def assemble(
         cache,
         rows,
         Sealer(keystore, data_key_seconds, max_data_keys),
-        Authorizer(rows, cache),
+        authorizer,
         ReadBarrier(rows, cache),
+        Watchers(storage, rows, cache, authorizer, max_watchers),
         min_interval_seconds,
         min_grace_seconds,
     )

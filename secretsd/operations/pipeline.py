@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from traceback import walk_tb
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
@@ -20,6 +20,7 @@ from secretsd.operations.ids import new_request_id
 from secretsd.operations.lines import Lines
 from secretsd.operations.parts import Parts
 from secretsd.operations.registry import OPERATIONS, Operation
+from secretsd.operations.streams import Stream
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, StaleRecord
 
@@ -34,11 +35,15 @@ UNRECOGNISED = "Unrecognised"
 
 
 class Answer(NamedTuple):
-    """What became of a call. Exactly one of `response` and `error` is set; its event is written."""
+    """What became of a call. Exactly one of `response`, `error` and `stream` is set; its event is written.
+
+    A stream is the receiver's to close.
+    """
 
     request_id: str
     response: Response | None = None
     error: SecretsdError | None = None
+    stream: Stream[Any] | None = None
 
 
 class Pipeline:
@@ -63,6 +68,7 @@ class Pipeline:
         request_id = new_request_id(now_ms)
         principal: Principal | None = None
         call: Call | None = None
+        answered: Response | Stream[Any] | None = None
         self._in_flight += 1
         try:
             parts.storage.refresh()
@@ -72,15 +78,20 @@ class Pipeline:
             request = read()
             call = self._call(operation, request, principal, request_id, now_ms, caller.source)
             await parts.authorizer.require(principal, operation.name, call.resource)
-            response = await self._handle(call, request)
+            answered = await self._handle(call, request)
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:  # noqa: BLE001  # whatever went wrong is told, counted and recorded, never lost
+            if isinstance(answered, Stream):
+                answered.close()
             return await self._refuse(operation, principal, call, request_id, now_ms, caller, _known(error))
         finally:
             self._in_flight -= 1
         self._count(operation.name, "ok")
-        return Answer(request_id.hex(), response)
+        if isinstance(answered, Stream):
+            answered.proved_by(lambda: self._authenticator.principal(caller, parts.clock.now_ms()))
+            return Answer(request_id.hex(), stream=answered)
+        return Answer(request_id.hex(), answered)
 
     async def run_scheduled(
         self, operation: Operation, request: Request, principal: Principal, fence: Fence | None
@@ -93,7 +104,7 @@ class Pipeline:
         call = self._call(operation, request, principal, request_id, now_ms, "schedule", fence)
         try:
             await parts.authorizer.require(principal, operation.name, call.resource)
-            response = await self._handle(call, request)
+            response = _whole(await self._handle(call, request))
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:
@@ -139,7 +150,7 @@ class Pipeline:
 
         return Call(self.parts, operation, principal, request_id, now_ms, source, resource, fields, [], run_step, fence)
 
-    async def _handle(self, call: Call, request: Request) -> Response:
+    async def _handle(self, call: Call, request: Request) -> Response | Stream[Any]:
         # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.
         route = call.operation.route
         if route is None:
@@ -153,7 +164,7 @@ class Pipeline:
             await _see_what_is_newer(call)
             return await self._attempts(call, request, STALE_ATTEMPTS - 1)
 
-    async def _attempts(self, call: Call, request: Request, most: int) -> Response:
+    async def _attempts(self, call: Call, request: Request, most: int) -> Response | Stream[Any]:
         longest = FIRST_PAUSE_SECONDS
         for _ in range(most - 1):
             with contextlib.suppress(StaleRecord):
@@ -197,6 +208,13 @@ class Pipeline:
         self.counts[counted] = self.counts.get(counted, 0) + 1
         if outcome == ErrorKind.STORAGE_UNAVAILABLE.value:
             self.storage_failures += 1
+
+
+def _whole(answered: Response | Stream[Any]) -> Response:
+    if isinstance(answered, Stream):
+        answered.close()
+        raise Internal
+    return answered
 
 
 async def _see_what_is_newer(call: Call) -> None:

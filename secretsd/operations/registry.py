@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from secretsd.api.fields import Request, Response
+from secretsd.operations.streams import Stream
 
-Handler = Callable[[Any, Any], Awaitable[Response]]
+Handler = Callable[[Any, Any], Awaitable[Response | Stream[Any]]]
 """Takes a Call (`operations/call.py`) and the operation's request. Not typed further: calls know their operation, and
 knowing each other would tie the two files into one."""
 
@@ -40,7 +41,8 @@ class Route:
 class Operation:
     """An operation: its name is its permission; `audited` names the request's fields that events show, never a value.
 
-    `route` is None for the steps of scheduled work, which no caller reaches.
+    `route` is None for the steps of scheduled work, which no caller reaches. `streams` is true where the answer is a
+    Stream, and `response` then the type of its items.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Operation:
     request: type[Request]
     response: type[Response]
     summary: str
+    streams: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -60,21 +63,24 @@ def operation(name: str, route: str | None, *, audited: tuple[str, ...] = ()) ->
 
     def declare(handler: Handler) -> Handler:
         hints: Mapping[str, Any] = typing.get_type_hints(handler, handler.__globals__)
+        answer = hints["return"]
+        streams = typing.get_origin(answer) is Stream
         OPERATIONS[name] = Operation(
             name,
             Route.parse(route) if route else None,
             audited,
             handler,
             hints["request"],
-            hints["return"],
+            typing.get_args(answer)[0] if streams else answer,
             (handler.__doc__ or "").strip(),
+            streams,
         )
         return handler
 
     return declare
 
 
-EXTRA_PERMISSIONS = frozenset({"Decrypt", "GenerateDataKey"})
+EXTRA_PERMISSIONS = frozenset({"Decrypt", "GenerateDataKey", "UseTarget"})
 """Permissions that operations check inside (`call.require`); no operation of this release has their names."""
 
 

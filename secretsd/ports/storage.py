@@ -15,7 +15,7 @@ from secretsd.domain.keys import CMK, WrappedKey
 from secretsd.domain.policy import Policy
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
-from secretsd.domain.rotation import Rotation, RotationStep
+from secretsd.domain.rotation import Rotation, RotationState, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
 from secretsd.domain.targets import Target, TargetLogin
 
@@ -176,6 +176,10 @@ class RotationReader(Protocol):
         """Rotations of an account whose secrets' ids come after `after`, in order of id."""
         ...
 
+    async def states(self) -> Mapping[RotationState, int]:
+        """How many rotations of all accounts are in which state, zeros left out; a figure that decides nothing."""
+        ...
+
     async def steps(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[RotationStep]:
         """Entries of the history whose numbers are below `before`, the newest first."""
         ...
@@ -277,6 +281,21 @@ class Storage(Protocol):
 
     def refresh(self) -> None:
         """Tell subscribers of all that was committed before this loop turn. Cheap: at most one look a turn."""
+        ...
+
+    @property
+    def position(self) -> str:
+        """Where the change feed stands: subscribers were told of everything up to here. Up to 100 ASCII characters.
+
+        The same on every node of a storage; another storage, or another generation of this one, has other positions.
+        """
+        ...
+
+    def changed_since(self, position: str) -> Sequence[RecordName] | None:
+        """Which records changed after a position, maybe more than once; None when that cannot be told.
+
+        Then the position is none of ours, or further back than the feed reaches: anything may have changed.
+        """
         ...
 
     async def migrate(self) -> None:

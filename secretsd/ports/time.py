@@ -23,3 +23,10 @@ class Calendar(Protocol):
     def next_due_ms(self, schedule: Schedule, after_ms: int) -> int:
         """The next moment after `after_ms`, jitter drawn: the caller stores it and never draws twice."""
         ...
+
+    def opening_ms(self, schedule: Schedule, at_ms: int) -> int:
+        """The first moment from `at_ms` on that is inside a window, jitter drawn; `at_ms` itself where it is in one.
+
+        A schedule without windows is always open.
+        """
+        ...

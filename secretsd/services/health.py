@@ -1,14 +1,18 @@
-"""Health: whether key store and storage answer, looked at every second so that asking costs nothing."""
+"""Health: whether key store and storage answer, and how rotations stand, looked at so that asking costs nothing."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from secretsd.domain.errors import SecretsdError
+from secretsd.domain.rotation import RotationState
 from secretsd.ports.keystore import KeyStore, KeyStoreStatus
 from secretsd.ports.storage import Storage
 
 PAUSE_SECONDS = 1.0
+LOOKS_A_COUNT = 5
+"""Counting rotations walks through all of them, so it is done with every fifth look only."""
 LEASE = "health"
 
 
@@ -18,6 +22,7 @@ class Health:
 
     `storage_failures` counts the calls that the storage has failed. A full or read-only disk still reads, so after a
     failure looking means writing: a lease that is given back at once, for as long as that is what is wrong.
+    `rotation_states` counts the rotations of all accounts by state, some seconds ago at most.
     """
 
     keystore: KeyStore
@@ -25,7 +30,9 @@ class Health:
     storage_failures: Callable[[], int] = lambda: 0
     keystore_status: KeyStoreStatus | None = None
     storage_reason: str = ""
+    rotation_states: Mapping[RotationState, int] = field(default_factory=dict)
     _failures_seen: int = 0
+    _looks: int = 0
 
     async def run(self) -> None:
         """Until cancelled: look, then pause."""
@@ -47,6 +54,10 @@ class Health:
             self.storage_reason = error.message
         else:
             self.storage_reason = "cannot record every call: some failed just now" if failed else ""
+        if self._looks % LOOKS_A_COUNT == 0:
+            with contextlib.suppress(SecretsdError):  # then the last count stands, and the next look says what is wrong
+                self.rotation_states = await self.storage.rotations.states()
+        self._looks += 1
         self.keystore_status = await self.keystore.status()
 
     async def _write(self) -> None:

@@ -1,9 +1,9 @@
 """An escrow in memory, for tests of the layers above; it passes the suite of the port."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from secretsd.domain.errors import StorageUnavailable
-from secretsd.ports.escrow import EscrowEntry
+from secretsd.ports.escrow import CandidateName, EscrowEntry
 
 
 class MemoryEscrow:
@@ -15,10 +15,20 @@ class MemoryEscrow:
 
     async def keep(self, entry: EscrowEntry) -> None:
         """Remember the entry."""
-        if self.away:
-            raise StorageUnavailable("cannot write to the escrow")
+        self._require_present()
         self._entries.append(entry)
 
-    async def entries(self) -> Sequence[EscrowEntry]:
+    async def entries(self, wanted: Callable[[EscrowEntry], bool] | None = None) -> Sequence[EscrowEntry]:
         """All of them, oldest first."""
-        return tuple(self._entries)
+        return tuple(entry for entry in self._entries if wanted is None or wanted(entry))
+
+    async def drop(self, names: Collection[CandidateName]) -> int:
+        """Forget the candidates."""
+        self._require_present()
+        before = len(self._entries)
+        self._entries = [entry for entry in self._entries if entry.name not in names]
+        return before - len(self._entries)
+
+    def _require_present(self) -> None:
+        if self.away:
+            raise StorageUnavailable("cannot write to the escrow")

@@ -16,6 +16,8 @@ from secretsd.domain.errors import InvalidRequest
 from secretsd.domain.secrets import MAX_VALUE_BYTES
 from secretsd.ports.rotator import Acceptance, Candidate, Job, Outcome, RotationFailed, Rotator, StagedSecret
 
+SECRET_ID = "11111111-2222-4333-8444-555555555555"
+
 
 class RotatorSuite:
     """One test a rule. Every call may come twice, as after a crash."""
@@ -51,7 +53,12 @@ class RotatorSuite:
             staged = StagedSecret("candidate", candidate.value, journal=candidate.journal)
             fields.setdefault("journal", (candidate.journal,))
         decoded: Any = msgspec.json.decode(settings, type=rotator.Settings)
-        return Job(secret="some/secret", settings=decoded, epoch=1, current=None, candidate=staged, **fields)
+        fields = {"secret_id": SECRET_ID, "current": None, **self.reached(), **fields}
+        return Job(secret="some/secret", settings=decoded, epoch=1, candidate=staged, **fields)
+
+    def reached(self) -> dict[str, Any]:
+        """Overridden where a rotator needs them: `target` and `logins` of the job, perhaps `current`."""
+        return {}
 
     async def apply(self, rotator: Rotator, job: Job, notes: list[bytes]) -> Outcome:
         """Apply, with notes kept as the engine keeps them."""

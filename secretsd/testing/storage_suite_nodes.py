@@ -55,6 +55,35 @@ class NodesSuite:
         here.clear()
         await heard(bench.storage, here, changed)
 
+    async def test_a_position_means_the_same_on_every_node(self, world: StorageWorld, bench: Bench) -> None:
+        other = await world.open()
+        there: list[RecordName] = []
+        other.subscribe(there.extend)
+        before = bench.storage.position
+        assert bench.storage.changed_since(before) == ()
+        await bench.add(samples.user("ann"))
+        await bench.add(samples.user("bob"))
+        wanted: set[RecordName] = {("users", (samples.ACCOUNT, name)) for name in ("ann", "bob")}
+        await heard(other, there, wanted)
+        for storage in (bench.storage, other):
+            assert set(storage.changed_since(before) or ()) == wanted
+            assert storage.changed_since(other.position) == ()
+        assert other.position != before
+        assert other.position.isascii()
+        assert len(other.position) <= 100
+
+    async def test_a_position_is_what_subscribers_were_told(self, world: StorageWorld, bench: Bench) -> None:
+        """Who was told of nothing yet has not got far: what is read after a position may be newer, never older."""
+        other = await world.open()
+        before = other.position
+        await bench.add(samples.user())
+        assert other.position == before
+        assert other.changed_since(before) == [("users", (samples.ACCOUNT, "ann"))]
+
+    @pytest.mark.parametrize("wrong", ["", "7", "..", "another.1.0", "{here}9999", "-{here}", "{here}x"])
+    async def test_what_is_no_position_of_ours_tells_nothing(self, bench: Bench, wrong: str) -> None:
+        assert bench.storage.changed_since(wrong.format(here=bench.storage.position)) is None
+
     async def test_events_of_reads_wake_nobody(self, bench: Bench) -> None:
         told: list[object] = []
         bench.storage.refresh()

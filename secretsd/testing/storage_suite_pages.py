@@ -167,3 +167,19 @@ class PagesSuite:
         assert len(await rotations.due(30, 2)) == 2
         assert await rotations.due(9, 9) == []
         assert await rotations.next_due_ms() == 10
+
+    async def test_rotations_are_counted_by_state_over_all_accounts(self, bench: Bench) -> None:
+        assert await bench.storage.rotations.states() == {}
+        foreign = replace(samples.rotation("foreign", state=RotationState.QUARANTINED), account=samples.OTHER_ACCOUNT)
+        await bench.add(
+            samples.rotation("a"),
+            samples.rotation("b", None),
+            samples.rotation("c", state=RotationState.APPLYING),
+            samples.rotation("d", state=RotationState.QUARANTINED),
+            foreign,
+        )
+        assert await bench.storage.rotations.states() == {
+            RotationState.IDLE: 2,
+            RotationState.APPLYING: 1,
+            RotationState.QUARANTINED: 2,
+        }

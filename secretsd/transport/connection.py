@@ -8,7 +8,6 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
-from aiohttp import web_protocol
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
@@ -20,6 +19,7 @@ from secretsd.transport.bodies import read_body
 from secretsd.transport.framing import END_OF_HEAD, Refused, ends_with, parsed, require_offered
 from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
+from secretsd.transport.writing import WritingHalf
 
 log = logging.getLogger("secretsd.connection")
 
@@ -31,12 +31,12 @@ class Dialect(Protocol):
     async def refuse(self, caller: Caller, error: SecretsdError, status: int | None = None) -> Reply: ...
 
 
-class Connection(web_protocol.RequestHandler):
+class Connection(WritingHalf):
     """Replaces aiohttp's request loop: no request objects, no task a request, one write an answer."""
 
     __slots__ = (
         "_answering", "_body", "_body_message", "_caller", "_dialect", "_discarded", "_ended", "_gone", "_half_bytes",
-        "_half_since", "_half_timer", "_limits", "_peer", "_peer_alone", "_refusing", "_room",
+        "_half_since", "_half_timer", "_peer", "_peer_alone", "_refusing", "_room",
     )  # fmt: skip
 
     def __init__(
@@ -50,10 +50,11 @@ class Connection(web_protocol.RequestHandler):
     ) -> None:
         super().__init__(
             manager,
+            limits,
             loop=loop,
             keepalive_timeout=limits.idle_seconds,
             tcp_keepalive=peer.tcp,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp itself tests for it; the audit trail is our log
+            access_log=None,  # aiohttp itself tests for it; the audit trail is our log
             max_line_size=limits.max_line_bytes,
             max_headers=limits.max_headers,
             max_field_size=limits.max_line_bytes,
@@ -62,7 +63,6 @@ class Connection(web_protocol.RequestHandler):
         self._dialect = dialect
         self._peer = peer
         self._caller = self._peer_alone = Caller(peer.source, peer.uid)
-        self._limits = limits
         self._room = room
         self._answering = False
         self._ended = False
@@ -77,7 +77,8 @@ class Connection(web_protocol.RequestHandler):
 
     async def answered(self) -> None:
         """Return once no request is being answered; the connection ends then, because it was closed to new ones."""
-        waiting = [self._refusing, self._task_handler if self._answering else None]
+        answering = self._answering or self._stream is not None
+        waiting = [self._refusing, self._task_handler if answering else None]
         if tasks := [task for task in waiting if task is not None]:
             await asyncio.wait(tasks)
 
@@ -142,13 +143,6 @@ class Connection(web_protocol.RequestHandler):
                 self._refuse(400, InvalidRequest("cannot read the request: it broke off"))
         super().connection_lost(exc)
 
-    def force_close(self) -> None:
-        """Close now; what the peer does not read of its last answers is dropped after the write deadline."""
-        transport = self.transport
-        super().force_close()
-        if transport is not None and transport.get_write_buffer_size():
-            self._loop.call_later(self._limits.write_seconds, transport.abort)
-
     async def start(self) -> None:
         """The connection's one task: request after request until either side closes."""
         refused = False
@@ -176,6 +170,9 @@ class Connection(web_protocol.RequestHandler):
                 break
             finally:
                 self._answering = False
+            if reply.stream is not None:
+                await self._send_stream(reply, reply.stream)
+                break
             if self.transport is None:
                 break
             close = close or (self._close and not self._messages and self._refusing is None)
@@ -208,22 +205,13 @@ class Connection(web_protocol.RequestHandler):
             held = len(body)
             path, _, query = request.path.partition("?")
             kind = request.headers.get("Content-Type", "")
-            incoming = Incoming(request.method, path, query, kind, body, caller)
+            incoming = Incoming(request.method, path, query, kind, body, caller, request.headers)
             return await self._dialect.answer(incoming), request.should_close, False
         except Refused as refused:
             return await self._dialect.refuse(caller, refused.error, refused.status), True, True
         finally:
             if held:
                 self._room.give(held)
-
-    async def _drained(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.write_seconds):
-                await self._drain_helper()
-        except (TimeoutError, ConnectionError):
-            if self.transport is not None:
-                self.transport.abort()
-            self.force_close()
 
     async def _finish(self, refused: bool) -> None:
         """Close. A refused peer may still be sending: closing at once would reset it and take the answer away."""

@@ -17,9 +17,10 @@ SECONDS = 100
 CHECKS = Path(__file__).with_name("schema_checks.py")
 
 # 431 and 413 refuse what is larger than we read at all, so whether it fits the document is never found out;
-# schemathesis does not count them among the refusals by itself.
+# schemathesis does not count them among the refusals by itself. Of a stream without an end the first event is enough.
 CONFIGURATION = """
 hooks = "{hooks}"
+max-stream-events = 1
 headers = {{ Authorization = "Bearer {token}" }}
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "429", "431"]

@@ -40,6 +40,7 @@ ONLY_IN = {
     "aiohttp": ("secretsd.transport", "secretsd.client"),
     "typer": ("secretsd.cli",),
     "rich": ("secretsd.cli",),
+    "psycopg": ("secretsd_rotators.postgresql", "secretsd.testing"),
 }
 KEYSTORE_PROCESS = ("secretsd.adapters.pkcs11", "secretsd.adapters.keystore_process")
 

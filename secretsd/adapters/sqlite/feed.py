@@ -1,6 +1,7 @@
 """The change feed: tells caches which records any node changed, at one cheap look a loop turn."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,8 @@ PRUNE_EVERY = 5_000
 MAX_CHANGES_A_LOOK = 2_000
 """Past this many the loop would stall; forgetting everything is cheaper."""
 _BEGIN_SECONDS = 10.0
+_IDENTITY_CHARACTERS = 16
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 OnChange = Callable[[Sequence[RecordName]], None]
 
@@ -38,12 +41,14 @@ class ChangeFeed:
         self._looked = False
         self._seen = (0, -1)
         self._position = 0
+        self._identity = ""
 
     async def begin(self) -> None:
         """Find out where the feed stands; waits, within bounds, while another process opens, closes or repairs it."""
         deadline = time.monotonic() + _BEGIN_SECONDS
         while True:
             try:
+                self._identity = self._who()
                 self._position = self._last()
                 return
             except apsw.BusyError as error:
@@ -54,6 +59,27 @@ class ChangeFeed:
     def subscribe(self, on_change: OnChange) -> None:
         """Call `on_change` from now on, on the loop, inside `refresh`."""
         self._subscribers.append(on_change)
+
+    @property
+    def position(self) -> str:
+        """Where the feed stands for our subscribers: which feed it is, and the last number that they were told of."""
+        return f"{self._identity}.{self._position}"
+
+    def changed_since(self, position: str) -> Sequence[RecordName] | None:
+        """The records that changed after a position; None for one that is not of this feed, or too far back."""
+        identity, _, number = position.rpartition(".")
+        if identity != self._identity or not _NUMBER.fullmatch(number):
+            return None
+        after = int(number)
+        try:
+            rows = self._reads.rows_now(_SQL["changes_after"], (after, MAX_CHANGES_A_LOOK + 1))
+            if not rows:
+                return () if self._last() == after else None
+        except apsw.BusyError as error:
+            raise unavailable(error) from None
+        if rows[0][0] != after + 1 or len(rows) > MAX_CHANGES_A_LOOK:
+            return None
+        return [(table, _key(key)) for _, table, key in rows]
 
     def refresh(self) -> None:
         """Look once in this loop turn; StorageUnavailable when that is impossible, so that nobody trusts a cache."""
@@ -82,6 +108,7 @@ class ChangeFeed:
         if not rows:
             if self._last() >= self._position:
                 return
+            self._identity = self._who()
             names: list[RecordName] = []
         elif rows[0][0] != self._position + 1 or len(rows) > MAX_CHANGES_A_LOOK:
             names = []
@@ -91,6 +118,10 @@ class ChangeFeed:
         self._statistics.changes_seen += len(names)
         for on_change in self._subscribers:
             on_change(names)
+
+    def _who(self) -> str:
+        storage_id, generation = (row[0] for row in self._reads.rows_now(_SQL["identity"], ()))
+        return f"{storage_id[:_IDENTITY_CHARACTERS]}.{generation}"
 
     def _last(self) -> int:
         rows = self._reads.rows_now(_SQL["last_change"], ())

@@ -1,9 +1,14 @@
 """Reads how secrets are rotated, which rotations are due, and what they did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from secretsd.adapters.sqlite.reads import Reads
-from secretsd.domain.rotation import Rotation, RotationStep
+import apsw
+
+from secretsd.adapters.sqlite.connections import fetch
+from secretsd.adapters.sqlite.reads import RECORD_QUERIES, Reads
+from secretsd.domain.rotation import Rotation, RotationState, RotationStep
+
+_STATES = {state.value: state for state in RotationState}
 
 
 class SqliteRotations:
@@ -28,6 +33,16 @@ class SqliteRotations:
     async def page(self, account: str, after: str, limit: int) -> Sequence[Rotation]:
         """A page of an account's rotations, in order of the secrets' ids."""
         return await self._reads.many(Rotation, "rotations", (account, after, limit))
+
+    async def states(self) -> Mapping[RotationState, int]:
+        """How many there are in each state."""
+        sql = RECORD_QUERIES["rotation_states"].sql
+
+        def count(main: apsw.Connection, _: apsw.Connection) -> dict[RotationState, int]:
+            counted = fetch(main, sql, ())
+            return {_STATES[str(state)]: int(number) for state, number in counted if state in _STATES}
+
+        return await self._reads.long(count)
 
     async def steps(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[RotationStep]:
         """A page of a rotation's history, the newest first."""

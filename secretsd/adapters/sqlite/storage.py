@@ -136,6 +136,15 @@ class SqliteStorage:
         """Tell subscribers of all that was committed before this loop turn."""
         self._feed.refresh()
 
+    @property
+    def position(self) -> str:
+        """Where the change feed stands for our subscribers."""
+        return self._feed.position
+
+    def changed_since(self, position: str) -> Sequence[RecordName] | None:
+        """Which records changed after a position; None when that cannot be told."""
+        return self._feed.changed_since(position)
+
     async def migrate(self) -> None:
         """Bring the schema up to this release; `open_storage` has done so already."""
         try:

@@ -54,16 +54,21 @@ UNKNOWN = Advice(FAILED, "what was asked may have happened or not", "secretsctl 
 
 
 class Quarantined(ClientError):
-    """cannot go on with the rotation: it is in quarantine"""
+    """cannot go on with the rotation: it is in quarantine
+
+    `following` is what a person does next.
+    """
+
+    def __init__(self, message: str | None = None, following: str | None = None) -> None:
+        super().__init__(message)
+        self.following = following or "secretsctl rotation explain NAME, then secretsctl rotation resume NAME"
 
 
 def advice_for(error: SecretsdError) -> Advice:
     """What follows from the error."""
     if isinstance(error, Quarantined):
         return Advice(
-            QUARANTINED,
-            "the current value still works; no further attempt is made",
-            "secretsctl rotate NAME takes the rotation up where it stopped",
+            QUARANTINED, "the value that was proved last is served; no further attempt is made", error.following
         )
     if isinstance(error, DaemonUnavailable):
         return UNKNOWN if error.sent else AWAY

@@ -90,6 +90,8 @@ def described(response: Any) -> dict[str, Any]:
             found |= {f"{name}.{inner}": one for inner, one in described(value).items()}
         elif name.endswith("_ms"):
             found[name.removesuffix("_ms")] = moment(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+            found[name] = "; ".join(_cell(described(one)) for one in value)
         else:
             found[name] = value
     return found
@@ -97,7 +99,7 @@ def described(response: Any) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={one}" for key, one in value.items())
+        return " ".join(f"{key}={_cell(one)}" for key, one in value.items())
     if isinstance(value, (tuple, list)):
         return " ".join(map(str, value))
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)

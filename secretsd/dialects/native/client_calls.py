@@ -15,7 +15,7 @@ WIDTH = 120
 HEADER = '"""Every operation as the client calls it. Made from the registry by `./dev generate`, not by hand."""'
 OPENING = '''
 Answer = TypeVar("Answer", bound=Response)
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class GeneratedCalls(ABC):
@@ -24,6 +24,10 @@ class GeneratedCalls(ABC):
     @abstractmethod
     async def exchange(self, operation: str, request: Request, answer: type[Answer]) -> Answer:
         """Call the operation and read its answer."""
+
+    @abstractmethod
+    def stream(self, operation: str, request: Request, answer: type[Answer]) -> AsyncIterator[Answer]:
+        """Call an operation whose answer goes on, and read items until its connection ends."""
 '''
 
 
@@ -31,7 +35,7 @@ def render(operations: Mapping[str, Operation]) -> str:
     """The text of `secretsd/client/_generated_calls.py`, in order of name; operations without a route are left out."""
     routed = sorted(((one, one.route) for one in operations.values() if one.route), key=lambda pair: pair[0].name)
     annotations = [_annotation(field.type) for one, _ in routed for field in msgspec.structs.fields(one.request)]
-    typing_names = [name for name in ("Any", "Literal") if any(name in text for text in annotations)] + ["TypeVar"]
+    typing_names = ["Any", *(["Literal"] if any("Literal" in text for text in annotations) else []), "TypeVar"]
     used: dict[str, set[str]] = {"secretsd.api.fields": {"Request", "Response"}, "secretsd.client.messages": {"Route"}}
     for one, _ in routed:
         for kind in (one.request, one.response, *_structs(one.request)):
@@ -40,7 +44,7 @@ def render(operations: Mapping[str, Operation]) -> str:
         HEADER,
         "",
         "from abc import ABC, abstractmethod",
-        "from collections.abc import Mapping",
+        "from collections.abc import AsyncIterator, Mapping",
         "from types import MappingProxyType",
         f"from typing import {', '.join(typing_names)}",
         "",
@@ -61,7 +65,7 @@ def method_name(operation: str) -> str:
 
 
 def _import_order(name: str) -> tuple[bool, str]:
-    return not name.isupper(), name
+    return not name.isupper(), name.lower()
 
 
 def _import(module: str, names: list[str]) -> Iterator[str]:
@@ -119,18 +123,21 @@ def _method(one: Operation, route: Route) -> Iterator[str]:
     first = [field for field in fields if field.name == route.field]
     others = sorted((field for field in fields if field.name != route.field), key=lambda field: not field.required)
     parameters = ["self", *map(_parameter, first), *(["*"] if others else []), *map(_parameter, others)]
-    yield from _wrapped(f"    async def {method_name(one.name)}(", parameters, f") -> {one.response.__name__}:")
+    opening, answer, through = "async def", one.response.__name__, "await self.exchange"
+    if one.streams:
+        opening, answer, through = "def", f"AsyncIterator[{answer}]", "self.stream"
+    yield from _wrapped(f"    {opening} {method_name(one.name)}(", parameters, f") -> {answer}:")
     yield from _docstring(" ".join(one.summary.split()))
     given = [f"{field.name}={field.name}" for field in (*first, *others)]
     request = f"{one.request.__name__}({', '.join(given)})"
     call = [f'"{one.name}"', request, one.response.__name__]
-    line = f"        return await self.exchange({', '.join(call)})"
+    line = f"        return {through}({', '.join(call)})"
     if len(line) <= WIDTH:
         yield line
     elif len(f"            {', '.join(call)}") <= WIDTH:
-        yield from ["        return await self.exchange(", f"            {', '.join(call)}", "        )"]
+        yield from [f"        return {through}(", f"            {', '.join(call)}", "        )"]
     else:
-        yield "        return await self.exchange("
+        yield f"        return {through}("
         yield f"            {call[0]},"
         yield from _wrapped(f"            {one.request.__name__}(", given, "),")
         yield from [f"            {call[2]},", "        )"]
@@ -141,7 +148,7 @@ def _docstring(summary: str) -> Iterator[str]:
     if len(line) <= WIDTH:
         yield line
     else:
-        first, *rest = textwrap.wrap(f'"""{summary}', WIDTH - 8)
+        first, *rest = textwrap.wrap(f'"""{summary}', WIDTH - 11)  # two lines at least: one would be put together again
         yield from (f"        {one}" for one in (first, *rest, '"""'))
 
 
@@ -159,5 +166,5 @@ def _wrapped(opening: str, parts: list[str], closing: str) -> Iterator[str]:
 def _row(one: Operation, route: Route) -> Iterator[str]:
     field = "None" if route.field is None else f'"{route.field}"'
     parts = [f'"{route.method}"', f'"{route.collection}"', field, f'"{route.verb}"']
-    parts += [one.request.__name__, one.response.__name__]
+    parts += [one.request.__name__, one.response.__name__, *(["True"] if one.streams else [])]
     yield from _wrapped(f'    "{one.name}": Route(', parts, "),")

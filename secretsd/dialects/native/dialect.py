@@ -1,12 +1,13 @@
 """The native dialect at work: one HTTP request in, one reply out, through the pipeline."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from secretsd.api.fields import show_value
 from secretsd.dialects.native.errors import TITLES, problem
+from secretsd.dialects.native.event_stream import EVENT_STREAM, EventStream
 from secretsd.dialects.native.requests import Reader
 from secretsd.dialects.native.routes import MethodNotAllowed, Routes
 from secretsd.domain.errors import NotFound, SecretsdError
@@ -21,7 +22,10 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 class Incoming(NamedTuple):
-    """A request as a transport hands it over: `path` raw and without the query, `body` complete."""
+    """A request as a transport hands it over: `path` raw and without the query, `body` complete.
+
+    `headers` are found whatever the case of their names.
+    """
 
     method: str
     path: str
@@ -29,16 +33,35 @@ class Incoming(NamedTuple):
     content_type: str
     body: bytes
     caller: Caller
+    headers: Mapping[str, str] = NO_HEADERS
+
+
+class Streamed(Protocol):
+    """A body that comes piece by piece. Whoever is handed one closes it, read or not."""
+
+    async def next(self) -> bytes:
+        """The next piece, waited for; empty when it is over."""
+        ...
+
+    def end(self) -> None:
+        """The connection is about to end: what says so is the last piece, and comes now."""
+        ...
+
+    def close(self) -> None:
+        """Nobody reads on."""
+        ...
 
 
 class Reply(NamedTuple):
-    """What goes back. `request_id` is empty where nothing was asked of an operation."""
+    """What goes back. `request_id` is empty where nothing was asked of an operation; a `stream` follows the head in the
+    place of the body, until the connection ends."""
 
     status: int
     content_type: str
     body: bytes
     request_id: str = ""
     headers: Mapping[str, str] = NO_HEADERS
+    stream: Streamed | None = None
 
     @property
     def reason(self) -> str:
@@ -77,12 +100,15 @@ class NativeDialect:
         reader = self._readers[operation.name]
         answer = await self._pipeline.run(
             operation,
-            lambda: reader.read(match.name, incoming.query, incoming.body, incoming.content_type),
+            lambda: reader.read(match.name, incoming.query, incoming.body, incoming.content_type, incoming.headers),
             incoming.caller,
         )
         if answer.error is not None:
             status, body, headers = problem(answer.error, answer.request_id)
             return Reply(status, PROBLEM, body, answer.request_id, headers)
+        if answer.stream is not None:
+            stream = EventStream(answer.stream, self._encode)
+            return Reply(200, EVENT_STREAM, b"", answer.request_id, stream=stream)
         return Reply(200, JSON, self._encode(answer.response), answer.request_id)
 
     async def refuse(self, caller: Caller, error: SecretsdError, status: int | None = None) -> Reply:

@@ -10,6 +10,8 @@ from secretsd import __version__
 from secretsd.api.fields import value_schema
 from secretsd.dialects.native import errors
 from secretsd.dialects.native.dialect import JSON, PROBLEM, Page
+from secretsd.dialects.native.event_stream import EVENT_STREAM
+from secretsd.dialects.native.requests import RESUME_FIELD, RESUME_HEADER
 from secretsd.operations.registry import Operation
 
 REF = "#/components/schemas/{name}"
@@ -86,11 +88,11 @@ def _operation(operation: Operation, components: Mapping[str, Any]) -> dict[str,
         if required:
             body["required"] = required
         described["requestBody"] = {"required": bool(required), "content": {JSON: {"schema": body}}}
+    if operation.streams:
+        resume = _without_null(properties[RESUME_FIELD])
+        described["parameters"].append({"name": RESUME_HEADER, "in": "header", "required": False, "schema": resume})
     described["responses"] = {
-        "200": {
-            "description": operation.response.__doc__ or "Done.",
-            "content": {JSON: {"schema": {"$ref": REF.format(name=operation.response.__name__)}}},
-        },
+        "200": _events(operation) if operation.streams else _answer(operation),
         **{
             str(status): {
                 "description": errors.TITLES[status],
@@ -100,6 +102,36 @@ def _operation(operation: Operation, components: Mapping[str, Any]) -> dict[str,
         },
     }
     return described
+
+
+def _answer(operation: Operation) -> dict[str, Any]:
+    return {
+        "description": operation.response.__doc__ or "Done.",
+        "content": {JSON: {"schema": {"$ref": REF.format(name=operation.response.__name__)}}},
+    }
+
+
+def _events(operation: Operation) -> dict[str, Any]:
+    """A stream; as OpenAPI 3.1 is read, the schema of a media type of events is that of each of them."""
+    item = operation.response.__name__
+    event = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+        "if": {"properties": {"event": {"const": "bye"}}, "required": ["event"]},
+        "then": {"properties": {"data": _json({"type": "object", "properties": {"reason": {"type": "string"}}})}},
+        "else": {"properties": {"data": _json({"$ref": REF.format(name=item)})}},
+    }
+    return {
+        "description": (
+            f"Server-sent events without an end. The `data` of each is a {item}, but that of the last, `bye`, says why "
+            "it ends. An event with an `id` means that all before it have arrived."
+        ),
+        "content": {EVENT_STREAM: {"schema": event}},
+    }
+
+
+def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"contentMediaType": JSON, "contentSchema": schema}
 
 
 def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,14 +1,17 @@
 """Documents that are no operations and leave no event: health and metrics."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from secretsd.dialects.native.dialect import JSON, Page
+from secretsd.domain.rotation import RotationState
 from secretsd.operations.pipeline import Pipeline
+from secretsd.operations.read_barrier import BUCKETS, HeldReads
 from secretsd.ports.keystore import KeyStoreStatus
 
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,6 +22,7 @@ class Seen(Protocol):
 
     keystore_status: KeyStoreStatus | None
     storage_reason: str
+    rotation_states: Mapping[RotationState, int]
 
     @property
     def well(self) -> bool: ...
@@ -52,12 +56,12 @@ def health_page(seen: Seen) -> Page:
 def metrics_page(
     pipeline: Pipeline, seen: Seen, listeners: list[Any], statistics: Callable[[], Mapping[str, int]] = dict
 ) -> Page:
-    """`GET /metrics` in Prometheus's text form; names of operations and outcomes only.
+    """`GET /metrics` in Prometheus's text form; names of operations, outcomes and states only.
 
     `statistics` are the storage's own counts since the start, by name.
     """
     registry = CollectorRegistry()
-    registry.register(_Metrics(pipeline.counts, seen, listeners, statistics))
+    registry.register(_Metrics(pipeline, seen, listeners, statistics))
 
     def page() -> tuple[int, str, bytes]:
         return 200, METRICS, generate_latest(registry)
@@ -70,12 +74,13 @@ class _Metrics:
 
     def __init__(
         self,
-        counts: Mapping[tuple[str, str], int],
+        pipeline: Pipeline,
         seen: Seen,
         listeners: list[Connections],
         statistics: Callable[[], Mapping[str, int]],
     ) -> None:
-        self._counts = counts
+        self._counts = pipeline.counts
+        self._held = pipeline.parts.barrier.held
         self._seen = seen
         self._listeners = listeners
         self._statistics = statistics
@@ -98,8 +103,27 @@ class _Metrics:
         for name, count in self._statistics().items():
             words = name.replace("_", " ")
             yield CounterMetricFamily(f"secretsd_storage_{name}", f"The storage's count of {words}.", count)
+        yield from _rotation_metrics(self._seen.rotation_states, self._held)
         status = self._seen.keystore_status
         up = int(status is not None and status.available)
         yield GaugeMetricFamily("secretsd_keystore_up", "1 while the key store answers.", up)
         up = int(not self._seen.storage_reason)
         yield GaugeMetricFamily("secretsd_storage_up", "1 while the storage answers.", up)
+
+
+def _rotation_metrics(states: Mapping[RotationState, int], held: HeldReads) -> Iterator[Metric]:
+    rotations = GaugeMetricFamily("secretsd_rotations", "Rotations of all accounts, by state.", labels=("state",))
+    for state in RotationState:
+        rotations.add_metric((state.value,), states.get(state, 0))
+    yield rotations
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    buckets = list(zip(bounds, accumulate(held.counts), strict=True))
+    yield HistogramMetricFamily(
+        "secretsd_reads_held_seconds",
+        "How long reads waited for a rotation to find out which value works.",
+        buckets=buckets,
+        sum_value=held.total_seconds,
+    )
+    yield CounterMetricFamily(
+        "secretsd_reads_refused_by_barrier", "Reads that were told to come again while a value rotated.", held.refused
+    )

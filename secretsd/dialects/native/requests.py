@@ -1,6 +1,7 @@
 """From path, query and JSON body to an operation's typed request; errors name the field, never its text."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,10 @@ from secretsd.domain.errors import InvalidRequest
 from secretsd.operations.registry import Operation
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_QUERY_FIELDS = 64
+MAX_QUERY_FIELDS = 128
+RESUME_HEADER, RESUME_FIELD = "Last-Event-ID", "last_event_id"
+"""Where a reader of server-sent events says by itself how far it got, and the field of the request that means it."""
+NO_HEADERS: Mapping[str, str] = {}
 _AT = re.compile(r" - at `\$\.?([A-Za-z0-9_.\[\]…]*)`$")
 _UNKNOWN = re.compile(r"contains unknown field")
 
@@ -27,8 +31,11 @@ class Reader:
         self._names = {field.name for field in fields}
         self._tuples = {field.name for field in fields if _is_tuple(field.type)}
         self._texts = {field.name for field in fields if _is_text(field.type)}
+        self._streams = operation.streams
 
-    def read(self, name: str | None, query: str, body: bytes, content_type: str) -> Request:
+    def read(
+        self, name: str | None, query: str, body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Request:
         """The request; InvalidRequest when anything in it is not as its type says."""
         found = self._from_query(query)
         if body and self._in_query:
@@ -39,6 +46,13 @@ class Reader:
             if self._field in found:
                 raise InvalidRequest(f"cannot read the request: {self._field} stands in the path")
             found[self._field] = name
+        request = self._converted(found)
+        if self._streams and (resumed := headers.get(RESUME_HEADER)) is not None:
+            # It wins: a query that is repeated unchanged only says how far the reader had got at first.
+            request = self._converted({**found, RESUME_FIELD: resumed})
+        return request
+
+    def _converted(self, found: dict[str, Any]) -> Request:
         try:
             return msgspec.convert(found, self._type, strict=not self._in_query, dec_hook=read_value)
         except msgspec.ValidationError as error:
@@ -74,10 +88,19 @@ class Reader:
         if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
             raise InvalidRequest("cannot read the body: its content type is not application/json")
         try:
-            read = msgspec.json.decode(body, type=dict[str, Any])
+            read = _decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise InvalidRequest("cannot read the body: it is not a JSON object") from None
         return {**found, **read}
+
+
+def _number(text: str) -> int | float:
+    """What JSON Schema calls an integer is one, whether or not it is written with a fraction of nothing."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=_number).decode
 
 
 def _is_tuple(kind: Any) -> bool:

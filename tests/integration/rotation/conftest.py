@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -159,3 +160,9 @@ async def node(nodes: list[Node], target: Target) -> Node:
     (target.directory / "target").write_text("at first")
     await nodes[0].call("RotateSecret", name=NAME, rotator="filed", settings={"directory": str(target.directory)})
     return nodes[0]
+
+
+@pytest.fixture
+def tools() -> SimpleNamespace:
+    """What tests need that bring their own nodes up and down."""
+    return SimpleNamespace(Node=Node, Clock=Clock)

@@ -1,6 +1,7 @@
 """The change feed: pruned by the writer, and whoever is too far behind forgets everything."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import apsw
@@ -75,6 +76,39 @@ async def test_a_pruned_feed_means_all_of_them(
         await bench.add(samples.user(f"v{number}"))
     await look(storage)
     assert len(told[1]) == 10
+
+
+async def test_a_position_that_was_pruned_or_is_far_behind_tells_nothing(
+    storage: SqliteStorage, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "KEPT_CHANGES", 10)
+    monkeypatch.setattr(feed, "PRUNE_EVERY", 1)
+    monkeypatch.setattr(feed, "LOOK_EVERY", 1)
+    monkeypatch.setattr(feed, "MAX_CHANGES_A_LOOK", 8)
+    first = storage.position
+    for number in range(8):
+        await bench.add(samples.user(f"u{number}"))
+    assert len(storage.changed_since(first) or ()) == 8
+    await bench.add(samples.user("u8"))
+    assert storage.changed_since(first) is None, "too many to tell"
+    monkeypatch.setattr(feed, "MAX_CHANGES_A_LOOK", 100)
+    assert len(storage.changed_since(first) or ()) == 9
+    for number in range(9, 15):
+        await bench.add(samples.user(f"u{number}"))
+    assert storage.changed_since(first) is None, "pruned"
+    await look(storage)
+    assert storage.changed_since(storage.position) == ()
+
+
+async def test_another_generation_of_a_storage_has_other_positions(tmp_path: Path) -> None:
+    """What a restore makes of a storage counts on from an older number: its positions must not be taken for ours."""
+    async with temporary_storage(tmp_path / "state") as storage:
+        before = storage.position
+    with contextlib.closing(apsw.Connection(str(tmp_path / "state" / "main.db"))) as connection:
+        connection.execute("UPDATE meta SET value = '2' WHERE name = 'log_generation'")
+    async with temporary_storage(tmp_path / "state") as storage:
+        assert storage.changed_since(before) is None
+        assert storage.changed_since(storage.position) == ()
 
 
 async def test_a_new_connection_is_not_taken_for_the_old_one(

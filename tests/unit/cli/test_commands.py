@@ -9,7 +9,6 @@ from secretsd.client._generated_calls import ROUTES
 from secretsd.client.endpoint import DEFAULT_SOCKET
 from secretsd.domain.sensitive import Plaintext
 
-ROTATION = {"rotator": "random", "enabled": True, "state": "idle", "reason": "", "attempts": 0}
 SECRET = {
     "name": "a",
     "resource": "r",
@@ -70,50 +69,6 @@ def test_status_tells_the_parts_and_its_code_which_one_is_away(ctl, wire, answer
     assert done.code == code
     assert f"parts.keystore  {answer['parts']['keystore']}" in done.text
     assert json.loads(ctl("status", "-o", "json").out) == answer
-
-
-def test_a_rotation_is_set_up_from_options_and_a_settings_file(ctl, wire, tmp_path) -> None:
-    wire.answer("RotateSecret", {"name": "a", "rotation": ROTATION})
-    (tmp_path / "s.json").write_text('{"length": 20}')
-    options = (
-        "--rotator",
-        "random",
-        "--settings",
-        f"@{tmp_path}/s.json",
-        "--every",
-        "12h",
-        "--jitter",
-        "5m",
-        "--later",
-    )
-    assert ctl("rotate", "a", *options).code == 0
-    sent = wire.body("RotateSecret")
-    assert (sent["rotator"], sent["settings"], sent["rotate_immediately"]) == ("random", {"length": 20}, False)
-    assert (sent["schedule"]["every_seconds"], sent["schedule"]["jitter_seconds"]) == (43200, 300)
-
-
-def test_rotate_waits_until_the_value_has_changed(ctl, wire, monkeypatch) -> None:
-    monkeypatch.setattr("secretsd.cli.ctl.rotation.LOOK_EVERY_SECONDS", 0)
-    wire.answer("RotateSecret", {"name": "a", "rotation": ROTATION})
-    for state, last in (("idle", 5), ("idle", 5), ("verifying", 5), ("idle", 1767225600000)):
-        wire.answer("DescribeSecret", {**SECRET, "rotation": {**ROTATION, "state": state, "last_rotated_ms": last}})
-    done = ctl("rotate", "a", "--wait", "60s")
-    assert done.code == 0
-    assert "2026-01-01T00:00:00Z" in done.text
-    assert [one.operation for one in wire.sent].count("DescribeSecret") == 4
-
-
-def test_a_rotation_in_quarantine_is_six_and_says_how_to_go_on(ctl, wire) -> None:
-    wire.answer("DescribeSecret", {**SECRET, "rotation": {**ROTATION, "state": "quarantined", "attempts": 5}})
-    done = ctl("rotation", "status", "a")
-    assert done.code == 6
-    assert "state           quarantined" in done.text
-    assert "secretsctl rotate NAME" in done.err
-
-
-def test_a_secret_without_a_rotation_has_none_to_show(ctl, wire) -> None:
-    wire.answer("DescribeSecret", SECRET)
-    assert ctl("rotation", "status", "a").code == 3
 
 
 def test_a_policy_comes_from_json_and_errors_say_where_it_is_wrong(ctl, wire) -> None:

@@ -1,6 +1,7 @@
 """The renderer's text says what the registry says, and its methods make the requests that they promise."""
 
 import inspect
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -24,6 +25,15 @@ class Recorder(GeneratedCalls):
     async def exchange(self, operation: str, request: Request, answer: type[Any]) -> Any:
         self.called.append((operation, request, answer))
 
+    async def stream(self, operation: str, request: Request, answer: type[Any]) -> AsyncIterator[Any]:
+        self.called.append((operation, request, answer))
+        yield None
+
+    async def use(self, method: str, **given: Any) -> None:
+        """Call the method, and take the first item where the answer goes on."""
+        made = getattr(self, method)(**given)
+        await (anext(made) if isinstance(made, AsyncIterator) else made)
+
 
 def test_every_operation_with_a_route_is_there_and_no_step_of_scheduled_work() -> None:
     assert set(ROUTES) == set(ROUTED)
@@ -37,6 +47,7 @@ def test_the_client_knows_the_route_as_it_was_declared(name: str) -> None:
     route = ROUTES[name]
     assert (route.method, route.path, route.field) == (declared.method, declared.path, declared.field)
     assert (route.request, route.response) == (ROUTED[name].request, ROUTED[name].response)
+    assert route.streams == ROUTED[name].streams
 
 
 @pytest.mark.parametrize("name", ROUTED)
@@ -44,7 +55,7 @@ async def test_a_method_passes_on_each_of_its_arguments(name: str) -> None:
     recorder = Recorder()
     method = getattr(recorder, method_name(name))
     given = {one: object() for one in inspect.signature(method).parameters}
-    await method(**given)
+    await recorder.use(method.__name__, **given)
     ((operation, request, answer),) = recorder.called
     assert (operation, type(request), answer) == (name, ROUTED[name].request, ROUTED[name].response)
     assert {one: getattr(request, one) for one in given} == given
@@ -56,7 +67,7 @@ async def test_what_is_left_out_is_what_the_request_itself_leaves_out(name: str)
     recorder = Recorder()
     method = getattr(recorder, method_name(name))
     required = [p.name for p in inspect.signature(method).parameters.values() if p.default is inspect.Parameter.empty]
-    await method(**dict.fromkeys(required, "x"))
+    await recorder.use(method.__name__, **dict.fromkeys(required, "x"))
     request = recorder.called[0][1]
     bare = type(request)(**dict.fromkeys(required, "x"))
     assert [getattr(request, f) for f in request.__struct_fields__] == [

@@ -37,6 +37,23 @@ async def test_errors_come_through_and_calls_by_name_work(daemon, value) -> None
     await asyncio.to_thread(use)
 
 
+async def test_a_watch_is_an_iterator_that_can_be_left(daemon) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    daemon.answers = [head + b"".join(b'id: f.1.%d\ndata: {"name":"a","number":%d}\n\n' % (n, n) for n in (1, 2))]
+
+    def use() -> list[int | None]:
+        with SyncClient(Client(socket=daemon.socket)) as client:
+            changes = client.watch(["a"])
+            found = [next(changes).number, next(changes).number]
+            changes.close()
+            left = client.watch(["a"])
+            next(left)
+        left.close()  # the client is closed by now: nothing is left to be told
+        return found
+
+    assert await asyncio.to_thread(use) == [1, 2]
+
+
 def test_the_thread_ends_with_the_block_and_a_closed_client_says_so() -> None:
     before = threading.active_count()
     with SyncClient(Client(environment={})) as client:

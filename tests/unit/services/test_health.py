@@ -1,9 +1,10 @@
 """Health tells what is wrong while it is wrong, and stops when it is not."""
 
 from secretsd.domain.errors import StorageUnavailable
+from secretsd.domain.rotation import RotationState
 from secretsd.ports.keystore import KeyStoreStatus
 from secretsd.ports.storage import Lease
-from secretsd.services.health import Health
+from secretsd.services.health import LOOKS_A_COUNT, Health
 
 FULL = "cannot use the storage: the disk is full"
 
@@ -21,13 +22,19 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.reads = self.writes = True
         self.held: list[str] = []
-        self.written = 0
+        self.written = self.counted = 0
         self.rotations = self.leases = self
 
     async def next_due_ms(self) -> int | None:
         if not self.reads:
             raise StorageUnavailable(FULL)
         return None
+
+    async def states(self) -> dict[RotationState, int]:
+        if not self.reads:
+            raise StorageUnavailable(FULL)
+        self.counted += 1
+        return {RotationState.QUARANTINED: self.counted}
 
     async def claim(self, name: str, seconds: float) -> Lease | None:
         if not self.writes:
@@ -99,3 +106,22 @@ async def test_calls_that_fail_while_a_write_succeeds_are_told_for_one_look() ->
     assert "some failed" in health.storage_reason
     await health.ensure()
     assert health.well
+
+
+async def test_rotations_are_counted_at_once_and_then_now_and_then() -> None:
+    _, storage, _, health = parts()
+    await health.ensure()
+    assert health.rotation_states == {RotationState.QUARANTINED: 1}
+    for _ in range(LOOKS_A_COUNT):
+        await health.ensure()
+    assert storage.counted == 2
+
+
+async def test_the_last_count_stands_while_the_storage_cannot_be_read() -> None:
+    _, storage, _, health = parts()
+    await health.ensure()
+    storage.reads = False
+    for _ in range(LOOKS_A_COUNT):
+        await health.ensure()
+    assert health.rotation_states == {RotationState.QUARANTINED: 1}
+    assert health.storage_reason == FULL

@@ -37,6 +37,10 @@ def test_what_is_written_out_reads_back():
         ({"workers": 0}, "cannot use workers: it is from 1 to 64"),
         ({"workers": 65}, "cannot use workers: it is from 1 to 64"),
         ({"state_dir": "relative"}, "cannot use state_dir: it is not an absolute path"),
+        ({"rotation": {"escrow_dir": "escrow"}}, "cannot use rotation.escrow_dir: it is not an absolute path"),
+        ({"state_dir": "/s", "rotation": {"escrow_dir": "/s/storage"}}, "escrow_dir: it is inside the storage"),
+        ({"state_dir": "/s", "rotation": {"escrow_dir": "/s/storage/escrow"}}, "escrow_dir: it is inside the storage"),
+        ({"state_dir": "/s", "rotation": {"escrow_dir": "/s/x/../storage"}}, "escrow_dir: it is inside the storage"),
         ({"http": {"listen": "0.0.0.0:80"}}, "cannot use http.listen: without TLS only a loopback address is opened"),
         ({"http": {"listen": "[::]:80"}}, "only a loopback address"),
         ({"http": {"listen": "localhost:80"}}, "its form is"),
@@ -121,3 +125,8 @@ def test_directories_follow_the_state_directory():
         "/b/keystore.sock",
         "/b/rotator.sock",
     ]
+
+
+def test_the_escrow_is_beside_the_storage_unless_it_is_put_elsewhere():
+    assert str(from_document({"state_dir": "/s"}).escrow_dir) == "/s/escrow"
+    assert str(from_document({"rotation": {"escrow_dir": "/mnt/other/escrow"}}).escrow_dir) == "/mnt/other/escrow"

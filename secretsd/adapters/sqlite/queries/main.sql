@@ -49,6 +49,10 @@ DELETE FROM rotation_steps WHERE account = ?1 AND secret_id = ?2 AND number < ?3
 -- The change feed after a position.
 SELECT seq, table_name, key FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
+-- identity
+-- What tells this feed from that of another storage, or from that of a time before a restore.
+SELECT value FROM meta WHERE name IN ('log_generation', 'storage_id') ORDER BY name DESC;
+
 -- last_change (hot)
 -- The newest position of the change feed; none while it is empty.
 SELECT seq FROM changes WHERE seq >= 0 ORDER BY seq DESC LIMIT 1;

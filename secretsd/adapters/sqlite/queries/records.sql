@@ -114,6 +114,10 @@ SELECT min(next_due_ms) FROM rotations WHERE state <> 'quarantined';
 -- Rotations of an account whose secrets' ids come after ?2, in order of id.
 SELECT {rotations} FROM rotations WHERE account = ?1 AND secret_id > ?2 ORDER BY secret_id LIMIT ?3;
 
+-- rotation_states
+-- How many rotations of all accounts are in each state; seconds apart, so no index has to be kept for it.
+SELECT state, count(*) FROM rotations GROUP BY state;
+
 -- rotation_steps (hot)
 -- Entries of a rotation's history below a number, the newest first.
 SELECT {rotation_steps} FROM rotation_steps

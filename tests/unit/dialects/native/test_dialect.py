@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from secretsd.dialects.native.dialect import Incoming, NativeDialect
 from secretsd.dialects.native.openapi import document, text
 from secretsd.dialects.native.pages import health_page, metrics_page
 from secretsd.domain.errors import SecretsdError, StorageUnavailable
+from secretsd.domain.rotation import RotationState
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.pipeline import Answer
+from secretsd.operations.read_barrier import HeldReads
 from secretsd.operations.registry import Operation
 from secretsd.ports.keystore import KeyStoreStatus
 
@@ -26,6 +29,7 @@ class MemoryPipeline:
 
     def __init__(self) -> None:
         self.counts = {("GetSecretValue", "ok"): 3}
+        self.parts = SimpleNamespace(barrier=SimpleNamespace(held=HeldReads()))
         self.ran: list[tuple[str, Request]] = []
         self.refused: list[SecretsdError] = []
         self.value: TextValue | BinaryValue = TextValue.from_text("opened")
@@ -125,6 +129,7 @@ class Seen:
         reason = "" if available else "cannot reach the key store"
         self.keystore_status: KeyStoreStatus | None = KeyStoreStatus(available, reason, "", "", 0, 0, {})
         self.storage_reason = storage_reason
+        self.rotation_states = {RotationState.IDLE: 12, RotationState.QUARANTINED: 1}
         self.well = available and not storage_reason
 
 
@@ -156,6 +161,28 @@ def test_metrics(pipeline: MemoryPipeline) -> None:
     assert "secretsd_refused_connections_total 2.0" in lines
     assert "secretsd_keystore_up 0.0" in lines
     assert "secretsd_storage_up 1.0" in lines
+
+
+def test_metrics_of_rotations(pipeline: MemoryPipeline) -> None:
+    """Every state has a number, so that an alarm on quarantine need not know whether there ever was one."""
+    for seconds in (0.005, 0.02, 0.02, 1.2, 1.6):
+        pipeline.parts.barrier.held.add(seconds)
+    pipeline.parts.barrier.held.refused = 1
+    page = metrics_page(pipeline, Seen(True, ""), [])  # type: ignore[arg-type]  # counts are all it reads
+    lines = page()[2].decode().splitlines()
+    counted = [line for line in lines if line.startswith("secretsd_rotations{")]
+    assert len(counted) == len(RotationState)
+    assert {'secretsd_rotations{state="idle"} 12.0', 'secretsd_rotations{state="quarantined"} 1.0'} <= set(counted)
+    assert sum(line.endswith(" 0.0") for line in counted) == len(RotationState) - 2
+    told = [line.rpartition(" ") for line in lines if line.startswith("secretsd_reads_held")]
+    held = {name: float(number) for name, _, number in told}
+    buckets = [
+        held[f'secretsd_reads_held_seconds_bucket{{le="{le}"}}'] for le in ("0.01", "0.025", "1.0", "1.5", "+Inf")
+    ]
+    assert buckets == [1, 3, 3, 4, 5]
+    assert held["secretsd_reads_held_seconds_count"] == 5
+    assert held["secretsd_reads_held_seconds_sum"] == pytest.approx(2.845)
+    assert "secretsd_reads_refused_by_barrier_total 1.0" in lines
 
 
 def test_the_document_has_every_operation_once() -> None:
