@@ -6,11 +6,20 @@ from collections.abc import Iterator
 
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.options import Options
+from secretsd.operations.pipeline import Pipeline
+from secretsd.services.escrow import EscrowKeeper
 from secretsd.services.rotation import Rotations
 from secretsd.testing.simulator.cases import Case, one_fault_more
+from secretsd.testing.simulator.node import Services
 from secretsd.testing.simulator.simulation import Report, Run, simulation
 from secretsd.testing.simulator.table import markdown, planned, told
 
+
+async def _replay(pipeline: Pipeline) -> int:
+    return await EscrowKeeper(pipeline).replay()
+
+
+SERVICES = Services(Rotations, _replay)
 PAIR_SECONDS = 300.0
 QUICK_PAIR_SECONDS, QUICK_EVERY = 1.0, 25
 TOLD_AT_MOST = 20
@@ -26,7 +35,7 @@ def run(options: Options) -> list[Figure]:
     rng = random.Random(seed)
     print(f"simulator, seed {seed}", flush=True)
     report = Report()
-    with simulation(Rotations) as simulated:
+    with simulation(SERVICES) as simulated:
         plan = planned(simulated)
         print(markdown(plan), flush=True)
         for one in plan.without:

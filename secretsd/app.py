@@ -29,6 +29,7 @@ from secretsd.operations.bootstrap import ensure_first_account, ensure_token
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
+from secretsd.services.escrow import EscrowKeeper
 from secretsd.services.health import Health
 from secretsd.services.rotation import Rotations
 from secretsd.services.secret_deletion import SecretDeletions
@@ -104,6 +105,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         if configuration.first_start is not None:
             await _first_start(parts, configuration.first_start)
         pipeline = Pipeline(parts, settings.limits.max_in_flight)
+        keeper = EscrowKeeper(pipeline)
+        await keeper.replay()  # before anything is served or rotated: what is made first would take a lost number
         health = Health(keystore, storage, lambda: pipeline.storage_failures)
         listeners: list[Listener] = []
         operations = catalogue()
@@ -124,7 +127,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         for listener in listeners:
             listener.start()
         rotations = Rotations(pipeline)
-        running = [asyncio.create_task(service.run()) for service in (rotations, SecretDeletions(pipeline), health)]
+        services = (rotations, SecretDeletions(pipeline), keeper, health)
+        running = [asyncio.create_task(service.run()) for service in services]
         control.ready()
         await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:

@@ -147,7 +147,7 @@ _ROTATORS: dict[str, Reason] = {
     "role-expired": Reason("the login's time is over (VALID UNTIL)", _DATABASE_ADMIN),
     "insufficient-privilege": Reason(
         "whoever makes the change may not change that login",
-        "grant it at the target, as docs/guides/rotation.md says for each way to set it up",
+        "grant it at the target, as docs/guides/rotate-postgresql.md says for each way to set it up",
     ),
     "function-refused": Reason(
         "the function that makes the change at the target refused it", "compare its list of logins with the rotation"

@@ -12,10 +12,10 @@ from secretsd.api.rotation import (
     RotationResponse,
     RotatorSummary,
 )
-from secretsd.api.secrets import RotationDescription
+from secretsd.api.secrets import RotationDescription, WindowDescription
 from secretsd.domain.errors import Conflict, InvalidRequest, NotFound
 from secretsd.domain.rotation import WAITING, Rotation, RotationState
-from secretsd.domain.schedule import Schedule
+from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import Secret
 from secretsd.operations.call import Call
 from secretsd.operations.registry import operation
@@ -43,6 +43,9 @@ def describe_rotation(rotation: Rotation) -> RotationDescription:
         cron=schedule.cron,
         time_zone=schedule.time_zone,
         jitter_seconds=schedule.jitter_seconds,
+        windows=tuple(
+            WindowDescription(days=one.days, start=one.start, minutes=one.minutes) for one in schedule.windows
+        ),
         next_due_ms=rotation.next_due_ms,
         last_rotated_ms=rotation.last_rotated_ms,
     )
@@ -149,7 +152,8 @@ def _schedule(call: Call, request: RotateSecretRequest, rotation: Rotation) -> S
     if request.schedule is None:
         return rotation.schedule
     asked = request.schedule
-    schedule = Schedule(asked.every_seconds, asked.cron, asked.time_zone, asked.jitter_seconds)
+    windows = tuple(Window(one.days, one.start, one.minutes) for one in asked.windows)
+    schedule = Schedule(asked.every_seconds, asked.cron, asked.time_zone, asked.jitter_seconds, windows)
     schedule.check(call.parts.min_interval_seconds)
     call.parts.calendar.check(schedule)
     return schedule

@@ -35,6 +35,8 @@ async def fail_rotation(call: Call, request: StepRequest) -> StepResponse:
     fields = {"attempts": attempts, "reason": request.reason, "away": request.away, "since_ms": since_ms, **fields}
     if state is not RotationState.QUARANTINED and "next_due_ms" not in fields:
         fields["next_due_ms"] = call.time_ms + _wait_ms(state, request.away, attempts, call.time_ms - since_ms)
+        if state in (RotationState.IDLE, RotationState.CANDIDATE_STORED):
+            fields["next_due_ms"] = call.parts.calendar.opening_ms(rotation.schedule, fields["next_due_ms"])
         if state is RotationState.IDLE and not rotation.enabled:
             fields["next_due_ms"] = None  # somebody stopped its clock meanwhile, and no candidate waits
     moved, changes = move(call, secret, rotation, state, changed=changed, **fields)

@@ -50,6 +50,8 @@ async def check_rotation_idle(call: Call, request: StepRequest) -> StepResponse:
     if not rotation.due_at(call.time_ms):
         return at(rotation)  # its clock was stopped, or put off, since it was found due
     secret, rotation = await stored_at(call, request, RotationState.IDLE)
+    if opens_ms := _closed_until(call, rotation):
+        return await _await_window(call, rotation, opens_ms)
     moved, changes = move(call, secret, rotation, RotationState.CHECK_IDLE, run=rotation.run + 1, reason="")
     await call.commit(*changes)
     return at(moved)
@@ -62,6 +64,8 @@ async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResp
     if not rotation.due_at(call.time_ms):
         return at(rotation)
     secret, rotation = await stored_at(call, request, RotationState.IDLE, RotationState.CHECK_IDLE)
+    if opens_ms := _closed_until(call, rotation):
+        return await _await_window(call, rotation, opens_ms)
     order = await job_order(call, request, secret, rotation)
     run = rotation.run + 1
     if rotation.state is RotationState.CHECK_IDLE:
@@ -92,6 +96,23 @@ async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResp
     )  # fmt: skip
     await call.commit(call.add(version), call.add(sealed), *changes, *pruned)
     return at(moved)
+
+
+def _closed_until(call: Call, rotation: Rotation) -> int | None:
+    """When the next window opens, for a rotation that missed its own; None where it may begin.
+
+    A due moment outside every window was set by a person, who wants it now.
+    """
+    calendar, due_ms = call.parts.calendar, rotation.next_due_ms or 0
+    opens_ms = calendar.opening_ms(rotation.schedule, call.time_ms)
+    missed = opens_ms > call.time_ms and calendar.opening_ms(rotation.schedule, due_ms) == due_ms
+    return opens_ms if missed else None
+
+
+async def _await_window(call: Call, rotation: Rotation, opens_ms: int) -> StepResponse:
+    waiting = replace(rotation, next_due_ms=opens_ms)
+    await call.commit(call.replace(rotation, waiting))
+    return at(waiting)
 
 
 async def _in_use(call: Call, rotation: Rotation, order: JobOrder) -> str:

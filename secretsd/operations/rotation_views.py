@@ -19,7 +19,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation import rotation_of
 from secretsd.operations.rotation_probe import ask_target
-from secretsd.operations.rotation_words import cause_of, next_command, served, status_of, step_of
+from secretsd.operations.rotation_words import cause_of, next_command, served, status_of, step_of, with_refusal
 
 LAST_STEPS = 5
 AT_ONCE = 100
@@ -85,7 +85,7 @@ async def explain_rotation(call: Call, request: ExplainRotationRequest) -> Rotat
     not_asked: str | None = "nobody wanted to know"
     if request.probe_target:
         versions, not_asked = await ask_target(call, secret, rotation)
-    return RotationExplanation(
+    explanation = RotationExplanation(
         status=status_of(rotation),
         cause=cause_of(rotation),
         served=served(secret, current),
@@ -94,6 +94,8 @@ async def explain_rotation(call: Call, request: ExplainRotationRequest) -> Rotat
         steps=tuple(map(step_of, steps)),
         next_command=next_command(rotation),
     )
+    refused = any(one.stage == CURRENT and one.acceptance == "refused" for one in versions)
+    return with_refusal(explanation, rotation) if refused else explanation
 
 
 async def _rotated(call: Call, name: str) -> tuple[Secret, Rotation]:

@@ -3,8 +3,15 @@
 import re
 import shlex
 
-from secretsd.api.rotation_views import RotationStatus, RotationStepDescription, ServedDescription
-from secretsd.domain.rotation import WAITING, Rotation, RotationResult, RotationState, RotationStep
+import msgspec
+
+from secretsd.api.rotation_views import (
+    RotationExplanation,
+    RotationStatus,
+    RotationStepDescription,
+    ServedDescription,
+)
+from secretsd.domain.rotation import MAX_ATTEMPTS, WAITING, Rotation, RotationResult, RotationState, RotationStep
 from secretsd.domain.rotation_reasons import STATES, reason_of
 from secretsd.domain.secrets import CURRENT, Barrier, Secret, SecretVersion
 from secretsd.operations.read_barrier import HOLD_SECONDS
@@ -57,12 +64,31 @@ def cause_of(rotation: Rotation) -> str:
         parts.append(f"{rotation.reason}: {reason_of(rotation.reason).meaning}")
     elif rotation.state is RotationState.IDLE:
         parts.append(_ENDED[rotation.last_result])
+    if rotation.away:
+        parts.append("the target is away, which costs no attempt")
+    elif rotation.attempts:
+        parts.append(f"attempt {rotation.attempts} of {MAX_ATTEMPTS} failed")
     if rotation.state is RotationState.IDLE:
         if not rotation.enabled:
             parts.append("its clock is stopped")
         elif rotation.next_due_ms is None:
             parts.append("it has no rhythm, so it rotates when somebody asks for it")
     return "; ".join(parts)
+
+
+def with_refusal(explanation: RotationExplanation, rotation: Rotation) -> RotationExplanation:
+    """The explanation where the target refuses what is served and nothing is under way: somebody changed it there."""
+    if rotation.state is RotationState.QUARANTINED:
+        return explanation  # as its cause says
+    action = explanation.status.next_action or (
+        "rotate it now, or, where the login changes itself, set the current value at the target by hand"
+    )
+    return msgspec.structs.replace(
+        explanation,
+        status=msgspec.structs.replace(explanation.status, next_action=action),
+        cause=f"{explanation.cause}; the target refuses the value that is served",
+        next_command=f"secretsctl rotate {shlex.quote(rotation.secret_name)}",
+    )
 
 
 def next_command(rotation: Rotation) -> str | None:

@@ -1,8 +1,15 @@
 """A TCP proxy in front of PostgreSQL that fails at a chosen message: for tests and for the kill hunt.
 
-It understands just enough of the protocol (version 3, without TLS) to see the client's messages: `startup`, `sasl`, the
-text of each statement, `terminate`. One fault is armed at a time; it strikes once, at the k-th message from then on, or
-at the k-th that matches. It runs on a thread of its own, so every method may be called from anywhere.
+It understands just enough of the protocol (version 3) to see the client's messages: `startup`, `sasl`, the text of each
+statement, `terminate`. One fault is armed at a time; it strikes once, at the k-th message from then on, or at the k-th
+that matches. A client that asks for TLS sends `encryption`; where the server agrees, nothing more is seen of that
+connection, and it is passed on as it is. It runs on a thread of its own, so every method may be called from anywhere.
+
+    with CuttingProxy(server.port) as proxy:
+        proxy.arm(Fault.REPLY_LOST, matches=lambda text: text.startswith("ALTER ROLE"))
+        ...                              # somebody connects to proxy.port
+        struck = proxy.wait_for_strike(5.0)
+        proxy.heal()
 """
 
 import asyncio
@@ -28,7 +35,7 @@ class Fault(Enum):
     CUT_BEFORE: it is dropped and both sides are reset. CUT_AFTER: the server gets it, the client is reset before the
     reply. HALF_OPEN: it is dropped; the client is reset, the server keeps an open connection that says nothing more.
     BLACK_HOLE: nothing more is passed on in either direction, both sides stay open. REPLY_LOST: the server gets it,
-    then nothing more is passed on, both sides stay open. PAUSE: it waits until `resume`.
+    then nothing more is passed on, both sides stay open. PAUSE: it waits until `resume`, a delay of any length.
     """
 
     CUT_BEFORE = "cut-before"
@@ -53,6 +60,8 @@ class _Pipe:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     dead: bool = False
+    raw: bool = False
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
 
@@ -111,6 +120,10 @@ class CuttingProxy:
         """Let a paused message go on."""
         self._do(self._set_resumed())
 
+    def cut_all(self) -> None:
+        """Reset every connection, whatever it is doing."""
+        self._do(self._cut_all())
+
     def refuse(self, refusing: bool) -> None:
         """Reset new connections at once, or take them again."""
         self._refusing = refusing
@@ -149,6 +162,10 @@ class CuttingProxy:
             if pipe.dead:
                 self._drop(pipe)
 
+    async def _cut_all(self) -> None:
+        for pipe in list(self._pipes):
+            self._drop(pipe)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
             _reset(writer)
@@ -173,18 +190,23 @@ class CuttingProxy:
                 body = await reader.readexactly(_LENGTH.unpack(head)[0] - _LENGTH.size)
                 text = _text(kind, head + body)
                 first = text == "encryption"
-                if text and not await self._pass(pipe, text, kind + head + body):
-                    continue
-                if not text and not pipe.dead:
+                if text:
+                    await self._pass(pipe, text, kind + head + body)
+                elif not pipe.dead:
                     pipe.server.write(kind + head + body)
                     await pipe.server.drain()
+                if first:
+                    await pipe.answered.wait()
+                if pipe.raw:
+                    await self._copy(pipe, reader, pipe.server)
+                    break
         if not pipe.dead:
             pipe.server.close()
 
-    async def _pass(self, pipe: _Pipe, text: str, data: bytes) -> bool:
-        """Deal with one message; False when it has been dealt with altogether."""
+    async def _pass(self, pipe: _Pipe, text: str, data: bytes) -> None:
+        """Deal with one message."""
         if pipe.dead:
-            return False
+            return
         self.seen.append(text)
         fault = self._strikes(text)
         if fault is Fault.PAUSE:
@@ -204,7 +226,6 @@ class CuttingProxy:
             pipe.dead = True
             if fault is Fault.HALF_OPEN:
                 _reset(pipe.client)
-        return False
 
     def _strikes(self, text: str) -> Fault | None:
         armed = self._armed
@@ -219,12 +240,20 @@ class CuttingProxy:
 
     async def _back(self, pipe: _Pipe, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
+            if data := await reader.read(1):
+                pipe.raw = data == b"S"  # no other message begins so before a login: the server agreed to TLS
+                pipe.answered.set()
                 if not pipe.dead:
                     pipe.client.write(data)
-                    await pipe.client.drain()
+            await self._copy(pipe, reader, pipe.client)
         if not pipe.dead:
             pipe.client.close()
+
+    async def _copy(self, pipe: _Pipe, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if not pipe.dead:
+                writer.write(data)
+                await writer.drain()
 
     def _drop(self, pipe: _Pipe) -> None:
         self._pipes.discard(pipe)

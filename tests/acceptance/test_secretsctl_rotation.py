@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from secretsd.testing.daemon import Daemon
 from secretsd.testing.postgres import PostgresServer, postgres
-from tests.acceptance.wire import daemon_in_passable_place
+from tests.acceptance.wire import daemon_in_passable_place, wait_for
 
 pytestmark = pytest.mark.acceptance
 SETTINGS = {"rotation": {"rotators": ["random", "postgresql"], "min_interval_seconds": 1, "min_grace_seconds": 0}}
@@ -107,11 +109,6 @@ def target(ctl: Ctl, server: PostgresServer) -> None:
     assert made.code == 0, made.err
 
 
-def fields(done: Outcome) -> dict[str, str]:
-    """The lines of a screen, by what stands first."""
-    return dict(line.split("  ", 1) for line in done.lines if "  " in line)
-
-
 def test_a_password_that_is_there_is_taken_over_only_if_the_database_takes_it(ctl: Ctl) -> None:
     ctl("put", "prod/db/app", "-", stdin=b"not the password")
     options = ("--rotator", "postgresql", "--target", "main-db", "--login", "app", "--every", "30d", "--grace", "5m")
@@ -160,6 +157,20 @@ def test_the_clock_can_be_stopped_and_started(ctl: Ctl) -> None:
     assert ctl("rotation", "resume", "prod/db/app").code == 0
 
 
+def test_windows_say_when_a_scheduled_one_may_begin(ctl: Ctl) -> None:
+    """The due moment falls into one of them, and a new schedule takes the place of the one before."""
+    windows = ("--window", "sat,sun 02:00-05:00", "--window", "mon-fri 23:30-00:30")
+    schedule = ("--every", "1h", *windows, "--time-zone", "Europe/Berlin")
+    done = ctl("rotate", "prod/db/app", *schedule, "--later", "-o", "json")
+    assert done.code == 0, done.err
+    assert [one["minutes"] for one in done.json["windows"]] == [180, 60]
+    due = datetime.fromtimestamp(done.json["next_due_ms"] / 1000, ZoneInfo("Europe/Berlin"))
+    weekend = due.weekday() >= 5 and 2 <= due.hour < 5
+    assert weekend or due.strftime("%H:%M") >= "23:30" or due.strftime("%H:%M") < "00:30"
+    assert "days=sat sun start=02:00 minutes=180; days=mon tue" in ctl("rotation", "status", "prod/db/app").out
+    assert "windows" not in ctl("rotate", "prod/db/app", "--every", "30d", "--later", "-o", "json").json
+
+
 def test_while_nothing_waits_for_a_person_the_check_says_so(ctl: Ctl) -> None:
     done = ctl("check")
     assert (done.code, done.lines) == (0, ["no rotation is in quarantine"])
@@ -188,24 +199,13 @@ def test_a_quarantine_is_found_explained_repaired_and_resumed(ctl: Ctl, daemon: 
     assert "callers get         unproved: " in screen.out
     assert screen.err.rstrip().endswith("then secretsctl rotation resume prod/db/report")
     assert "somebody else was here" not in screen.out + screen.err
-    metrics = daemon.call("GET", "/metrics").body.decode()
-    assert 'secretsd_rotations{state="quarantined"}' in metrics
-    assert "secretsd_reads_held_seconds_bucket" in metrics
+    counted = 'secretsd_rotations{state="quarantined"} 1.0'
+    wait_for("the metrics", lambda: counted in daemon.call("GET", "/metrics").body.decode())
 
     server.sql(FUNCTION.format(broken="false"))
     resumed = ctl("rotation", "resume", "prod/db/report")
     assert resumed.code == 0, resumed.err
-    assert ctl("rotate", "prod/db/app", "--wait", "60s").code == 0
-    done = until_idle(ctl, "prod/db/report")
-    assert done["rotation"]["last_result"] == "done"
+    wait_for("its end", lambda: ctl("rotation", "status", "prod/db/report", "-o", "raw").lines == ["idle"])
+    assert ctl("rotation", "history", "prod/db/report", "-o", "json").json[0]["result"] == "done"
     assert server.accepts("report", json.loads(ctl("get", "prod/db/report").out)["password"])
     assert ctl("check").code == 0
-
-
-def until_idle(ctl: Ctl, name: str) -> Any:
-    """The rotation once nothing of it is under way any more."""
-    for _ in range(200):
-        found = ctl("rotation", "status", name, "-o", "json").json
-        if found["rotation"]["state"] == "idle":
-            break
-    return found

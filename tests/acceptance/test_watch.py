@@ -19,7 +19,8 @@ from secretsd.client import Client, Plaintext, Retries, TextValue
 from secretsd.client.connections import OpenAnswer
 from secretsd.client.watch import Watching
 from secretsd.testing.daemon import Daemon, secret_path
-from tests.acceptance.wire import Wire, daemon_in_passable_place, wait_for
+from tests.acceptance.event_wire import watching
+from tests.acceptance.wire import daemon_in_passable_place, wait_for
 
 pytestmark = pytest.mark.acceptance
 SEED = 77_003
@@ -53,43 +54,6 @@ def watcher_token(daemon: Daemon, user: str) -> str:
     ):
         assert daemon.call("POST", path, body).status == 200
     return str(daemon.call("POST", f"/v1/users/{user}:create-token", {}).body["token"])
-
-
-class Stream:
-    """A watch by hand: its head, and its events one by one."""
-
-    def __init__(self, wire: Wire, *names: str, token: str = "", last: str = "") -> None:
-        self.wire = wire
-        lines = [f"GET /v1/secrets:watch?{'&'.join(f'names={name}' for name in names)} HTTP/1.1", "Host: a"]
-        lines += [f"Authorization: Bearer {token}"] * bool(token) + [f"Last-Event-ID: {last}"] * bool(last)
-        wire.send("\r\n".join([*lines, "", ""]).encode())
-        self._file = wire.socket.makefile("rb")
-        first, *rest = self._until(b"\r\n")
-        self.status = int(first.split()[1])
-        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
-        self.id = ""
-
-    def event(self) -> tuple[str, dict[str, object]]:
-        """The kind of the next event and its data; EOFError at the end. Signs of life are passed over."""
-        while True:
-            fields = dict(line.split(": ", 1) for line in self._until(b"\n") if not line.startswith(":"))
-            self.id = fields.get("id", self.id)
-            if "event" in fields:
-                return fields["event"], json.loads(fields["data"])
-
-    def _until(self, end: bytes) -> list[str]:
-        lines: list[str] = []
-        while line := self._file.readline():
-            if line == end:
-                return lines
-            lines.append(line.decode().removesuffix(end.decode()))
-        raise EOFError
-
-
-@contextlib.contextmanager
-def watching(daemon: Daemon, *names: str, token: str = "", last: str = "") -> Iterator[Stream]:
-    with Wire(daemon, tcp=bool(token)) as wire:
-        yield Stream(wire, *names, token=token, last=last)
 
 
 def put(daemon: Daemon, name: str, text: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.__main__ import benchmark
 from benchmarks.options import quick
-from secretsd.services.rotation import Rotations
+from benchmarks.simulator import SERVICES
 from secretsd.testing.simulator.cases import SCENARIOS, Case, one_fault_more, scenarios_of
 from secretsd.testing.simulator.gate import Fault
 from secretsd.testing.simulator.profiles import PROFILES
@@ -23,7 +23,7 @@ BY_NAME = {profile.name: profile for profile in PROFILES}
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulation]:
-    with simulation(Rotations) as one:
+    with simulation(SERVICES) as one:
         yield one
 
 

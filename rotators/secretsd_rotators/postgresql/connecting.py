@@ -34,7 +34,7 @@ SYSTEM_AUTHORITIES = (
 )
 # What settings of a role or a database must not decide. Whoever owns a database could otherwise put functions of his
 # own before PostgreSQL's, and have them run with the administrator's rights.
-_SETTINGS = {
+SETTINGS = {
     "search_path": "pg_catalog,pg_temp",
     "role": "none",
     "lock_timeout": "2s",
@@ -150,7 +150,7 @@ def _options(
         "password": who.password.reveal().decode(),
         "application_name": application_name,
         "client_encoding": "UTF8",
-        "options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
+        "options": " ".join(f"-c {name}={value}" for name, value in SETTINGS.items()),
         "require_auth": "scram-sha-256",
         "gssencmode": "disable",
         "passfile": os.devnull,

@@ -1,9 +1,9 @@
-"""Writes what is derived from the declared operations and committed: `./dev generate`; a test proves it fresh."""
+"""Writes what is derived from operations and domain and committed: `./dev generate`; a test proves it fresh."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from secretsd.dialects.native import openapi
+from secretsd.dialects.native import openapi, rotation_reference
 from secretsd.dialects.native.client_calls import render
 from secretsd.dialects.native.errors import STATUS
 from secretsd.domain.errors import SecretsdError
@@ -20,6 +20,7 @@ def derived() -> dict[Path, str]:
         ROOT / "docs/reference/openapi.json": openapi.text(operations),
         ROOT / "docs/reference/operations.md": _operations(operations),
         ROOT / "docs/reference/errors.md": _errors(),
+        ROOT / "docs/reference/rotation.md": rotation_reference.render(),
         ROOT / "secretsd/client/_generated_calls.py": render(operations),
     }
 

@@ -39,11 +39,13 @@ GRACE_SECONDS = 60
 class Base:
     """Where every case of a profile begins. `older` is what the target accepted before the last rotation.
 
+    `backup` is a copy of the storage from before the last rotation too.
     `begin_seconds` is the loop's time at which it was left, with the next rotation still to come.
     """
 
     profile: Profile
     directory: Path
+    backup: Path
     keystore: MemoryKeyStore
     escrow: tuple[EscrowEntry, ...]
     target: SimulatedTarget
@@ -51,13 +53,14 @@ class Base:
     begin_seconds: float
     passwords: int
 
-    def copy_to(self, directory: Path) -> None:
-        """The storage's files, for one case."""
-        directory.mkdir(mode=0o700)
-        (directory / "nodes").mkdir(mode=0o700)
-        for path in self.directory.iterdir():
-            if path.is_file():
-                shutil.copyfile(path, directory / path.name)
+
+def copy_files(source: Path, directory: Path) -> None:
+    """The files of a storage that no node has open."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    (directory / "nodes").mkdir(mode=0o700, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file():
+            shutil.copyfile(path, directory / path.name)
 
 
 def prepare(directory: Path) -> None:

@@ -69,6 +69,6 @@ def one_fault_more(case: Case, passages: Sequence[Passage], after: int = -1) -> 
         if passage.number <= after or passage.fault is not None:
             continue
         for fault in FAULTS[passage.kind]:
-            if fault is Fault.RESTORE and not case.profile.logins:
+            if fault in (Fault.RESTORE, Fault.OLD_STORAGE) and not case.profile.logins:
                 continue
             yield Case(case.profile, case.scenario, {**case.plan, passage.number: fault})

@@ -36,8 +36,12 @@ class Durable:
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
         self._name = name
-        self._connection = connect(directory / MAIN, Use.READ, _BUSY_MS)
         self._codec = Codec(authenticator())
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Look at the files that are there now, which may be others than before."""
+        self._connection = connect(self._directory / MAIN, Use.READ, _BUSY_MS)
         self._seen = -1
         self._stored: Stored | None = None
 

@@ -28,6 +28,7 @@ class Fault(Enum):
     CANCEL = "cancelled"
     PAUSE = "paused"
     RESTORE = "target restored"
+    OLD_STORAGE = "storage restored"
     FREEZE_BEFORE = "frozen before"
     FREEZE_AFTER = "frozen after"
 
@@ -35,7 +36,16 @@ class Fault(Enum):
 CRASHES = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE})
 FREEZES = frozenset({Fault.FREEZE_BEFORE, Fault.FREEZE_AFTER})
 _F = Fault
-_ANYWHERE = (_F.CRASH_BEFORE, _F.CRASH_AFTER, _F.CANCEL, _F.PAUSE, _F.RESTORE, _F.FREEZE_BEFORE, _F.FREEZE_AFTER)
+_ANYWHERE = (
+    _F.CRASH_BEFORE,
+    _F.CRASH_AFTER,
+    _F.CANCEL,
+    _F.PAUSE,
+    _F.RESTORE,
+    _F.OLD_STORAGE,
+    _F.FREEZE_BEFORE,
+    _F.FREEZE_AFTER,
+)
 _LOST = (_F.LOST_APPLIED, _F.LOST_NOT_APPLIED)
 _LATE = (_F.LATE, _F.LATE_ENDED, _F.CRASH_LATE)
 FAULTS: Mapping[str, tuple[Fault, ...]] = {
@@ -105,6 +115,10 @@ class Door:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.dead = False
+        self.storage_lost = False
+        """True where the files died with the node, and an older copy takes their place."""
+        self.starting = True
+        """A node that brings back what the escrow has does not freeze: it serves nobody yet."""
         self.thawed = asyncio.Event()
         self.thawed.set()
         self.froze = asyncio.Event()
@@ -125,6 +139,8 @@ class Door:
             raise Crashed
 
     async def _freeze(self) -> None:
+        if self.starting:
+            return
         self.thawed.clear()
         self.froze.set()
         await self.alive()
@@ -143,7 +159,8 @@ class Door:
         if not self._gate.faulty:
             return None
         passage = self._gate.arrive(kind)
-        if passage.fault is Fault.CRASH_BEFORE:
+        if passage.fault in (Fault.CRASH_BEFORE, Fault.OLD_STORAGE):
+            self.storage_lost = passage.fault is Fault.OLD_STORAGE
             self.crash()
         if passage.fault is Fault.FREEZE_BEFORE:
             await self._freeze()

@@ -1,12 +1,13 @@
 """A node of a simulation: the real pipeline, operations and service, behind a door through which everything goes."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from secretsd.adapters.calendar import TriggerCalendar
+from secretsd.domain.errors import KeyStoreUnavailable, StorageUnavailable
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import Parts, assemble
@@ -15,6 +16,7 @@ from secretsd.operations.read_barrier import ReadBarrier
 from secretsd.ports.escrow import Escrow, EscrowEntry
 from secretsd.ports.keystore import KeyStore
 from secretsd.ports.rotator import RotatorHost
+from secretsd.ports.storage import LeaseLost
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.simulator.gate import Door
 from secretsd.testing.simulator.storage import TurnStorage
@@ -22,6 +24,7 @@ from secretsd.testing.simulator.virtual_time import VirtualClock
 from secretsd.testing.storage import authenticator
 
 T = TypeVar("T")
+RETRY_SECONDS = 0.5
 OPERATOR = Caller("unix", uid=0)
 
 
@@ -37,7 +40,16 @@ class Service(Protocol):
         ...
 
 
-ServiceOf = Callable[[Pipeline], Service]
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a node does by itself: rotate what is due, and before that bring back what its storage is behind.
+
+    `rotations` is made once a node; `replay` raises StorageUnavailable, KeyStoreUnavailable or LeaseLost to be called
+    again.
+    """
+
+    rotations: Callable[[Pipeline], Service]
+    replay: Callable[[Pipeline], Awaitable[int]]
 
 
 class DoorEscrow:
@@ -57,13 +69,23 @@ class DoorEscrow:
 class Node:
     """One worker's inner part, opened on the files of its case."""
 
-    def __init__(self, storage: TurnStorage, parts: Parts, door: Door, service: ServiceOf) -> None:
+    def __init__(self, storage: TurnStorage, parts: Parts, door: Door, services: Services) -> None:
         self.storage = storage
         self.door = door
         self.pipeline = Pipeline(parts)
-        self.service = service(self.pipeline)
+        self.service = services.rotations(self.pipeline)
+        self._replay = services.replay
         self._reader: asyncio.Task[None] | None = None
         self._settling: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Bring back what the escrow has and the storage has not; however often that fails."""
+        while self.door.starting:
+            try:
+                await self._replay(self.pipeline)
+                self.door.starting = False
+            except (StorageUnavailable, KeyStoreUnavailable, LeaseLost):
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def ask(self, name: str, /, **fields: Any) -> Answer:
         """What an operator gets from the API, whose calls never fail by a fault of the case."""
@@ -137,7 +159,7 @@ async def open_node(
     keystore: KeyStore,
     rotators: RotatorHost,
     escrow: MemoryEscrow,
-    service: ServiceOf,
+    services: Services,
 ) -> Node:
     """A node on a directory that holds a migrated storage."""
     storage = TurnStorage(directory, door)
@@ -149,4 +171,4 @@ async def open_node(
     )  # fmt: skip
     # Held reads wait on virtual time as well.
     barrier = ReadBarrier(parts.rows, parts.cache, asyncio.get_running_loop().time)
-    return Node(storage, replace(parts, barrier=barrier), door, service)
+    return Node(storage, replace(parts, barrier=barrier), door, services)

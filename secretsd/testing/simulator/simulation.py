@@ -15,10 +15,10 @@ from secretsd.domain.secrets import CURRENT
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.simulator import ending, virtual_time
-from secretsd.testing.simulator.base import NAME, Base, furnish, prepare
+from secretsd.testing.simulator.base import NAME, Base, copy_files, furnish, prepare
 from secretsd.testing.simulator.cases import Case
 from secretsd.testing.simulator.gate import Fault, Passage
-from secretsd.testing.simulator.node import ServiceOf
+from secretsd.testing.simulator.node import Services
 from secretsd.testing.simulator.profiles import Profile
 from secretsd.testing.simulator.target import SimulatedTarget
 from secretsd.testing.simulator.watch import Violation
@@ -50,9 +50,9 @@ class Run:
 class Simulation:
     """Keeps the bases of the profiles, and runs cases one after the other in a directory of its own."""
 
-    def __init__(self, directory: Path, service: ServiceOf) -> None:
+    def __init__(self, directory: Path, services: Services) -> None:
         self._directory = directory
-        self._service = service
+        self._services = services
         self._bases: dict[str, Base] = {}
         self._runs = 0
 
@@ -61,7 +61,7 @@ class Simulation:
         base = self._base(case.profile)
         self._runs += 1
         directory = self._directory / f"case-{self._runs}"
-        base.copy_to(directory)
+        copy_files(base.directory, directory)
         random.seed(0)  # pauses between two tries are drawn
         try:
             return virtual_time.run(lambda: self._case(base, case, directory), base.begin_seconds)
@@ -80,7 +80,7 @@ class Simulation:
         target = SimulatedTarget(profile.overlapping, not profile.logins)
         target.accepts = {login: frozenset({f"password-{at}"}) for at, login in enumerate(profile.logins)}
         world = World(
-            directory, profile, target, escrow, keystore, self._service,
+            directory, profile, target, escrow, keystore, self._services,
             plan=_NO_FAULTS, script={}, older={}, passwords=len(profile.logins),
         )  # fmt: skip
         await world.begin()
@@ -88,6 +88,8 @@ class Simulation:
             await furnish(world.node, profile)
             await world.until_rest()
             older = dict(target.accepts)
+            backup = directory.with_name(f"{directory.name}-backup")
+            await world.copy_storage(backup)
             await world.next_rotation()
             begin_seconds = world.loop_seconds()
             kept = tuple(await escrow.entries())
@@ -95,15 +97,16 @@ class Simulation:
                 raise RuntimeError(f"cannot begin: a rotation of {profile.name} fails without any fault")
         finally:
             await world.close()
-        return Base(profile, directory, keystore, kept, target.copy(), older, begin_seconds, world.passwords)
+        return Base(profile, directory, backup, keystore, kept, target.copy(), older, begin_seconds, world.passwords)
 
     async def _case(self, base: Base, case: Case, directory: Path) -> Run:
         escrow = MemoryEscrow()
         for entry in base.escrow:
             await escrow.keep(entry)
         world = World(
-            directory, case.profile, base.target.copy(), escrow, base.keystore, self._service,
+            directory, case.profile, base.target.copy(), escrow, base.keystore, self._services,
             plan=case.plan, script=case.scenario.script, older=base.older, passwords=base.passwords,
+            backup=base.backup,
         )  # fmt: skip
         await world.begin()
         try:
@@ -155,14 +158,14 @@ async def _once_more(world: World) -> None:
 
 
 @contextlib.contextmanager
-def simulation(service: ServiceOf) -> Iterator[Simulation]:
+def simulation(services: Services) -> Iterator[Simulation]:
     """A simulation in memory where the host has a file system for that, and without a line in the log."""
     above = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         with tempfile.TemporaryDirectory(prefix="secretsd-simulator-", dir=above) as directory:
-            yield Simulation(Path(directory), service)
+            yield Simulation(Path(directory), services)
     finally:
         logging.disable(disabled)
 

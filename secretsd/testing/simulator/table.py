@@ -19,11 +19,12 @@ COLUMNS: Mapping[str, frozenset[Fault]] = {
     "ambiguous, not applied": frozenset({_F.LOST_NOT_APPLIED, _F.LATE_ENDED}),
     "cancelled or paused": frozenset({_F.CANCEL, _F.PAUSE}),
     "target restored": frozenset({_F.RESTORE}),
+    "storage restored": frozenset({_F.OLD_STORAGE}),
     "frozen": frozenset({_F.FREEZE_BEFORE, _F.FREEZE_AFTER}),
 }
 
 
-_ANYWHERE_ALIKE = COLUMNS["target restored"] | COLUMNS["frozen"] | {_F.PAUSE}
+_ANYWHERE_ALIKE = frozenset({_F.RESTORE, _F.OLD_STORAGE, _F.PAUSE}) | COLUMNS["frozen"]
 """What a fault of these finds at a door hardly depends on how the rotation came there."""
 _WRITES = ("commit", "keep", "apply", "restore", "revoke")
 _TELLING = MachineKind.SINGLE_USER
@@ -48,11 +49,11 @@ class Plan:
     cases: Sequence[tuple[Case, Place]]
 
     def subset(self) -> Iterator[Case]:
-        """The first case of each place and fault; of the frozen nodes those that could still do something."""
+        """The first case of each place and fault; of those that are alike anywhere only where something is written."""
         seen: set[tuple[Place, Fault]] = set()
         for case, place in self.cases:
             ((_, fault),) = case.plan.items()
-            if fault in COLUMNS["frozen"] and place.kind not in _WRITES:
+            if fault in _ANYWHERE_ALIKE and place.kind not in _WRITES:
                 continue
             what = (replace(place, before="") if fault in _ANYWHERE_ALIKE else place), fault
             if what not in seen:

@@ -48,6 +48,10 @@ class Watch:
         """True once the target was put back: it may be on values that the engine does not look at any more."""
         self.excused = False
         """True from then on until something was promoted that works: the harm is the case's own."""
+        self.asleep = False
+        """True while a node starts: what an older copy of the storage lacks is not brought back yet."""
+        self.gone_back = False
+        """True once the storage was an older copy, whose history lacks what came after it."""
         self._profile = profile
         self._target = target
         self._durable = durable
@@ -81,8 +85,14 @@ class Watch:
             self._values[version_id] = parts(self._durable.opened(self._sealer, sealed))
         return self._values[version_id]
 
+    def begin_anew(self) -> None:
+        """The storage is an older copy now."""
+        self.gone_back, self._before = True, None
+
     def look(self) -> None:
         """All that must hold at every instant."""
+        if self.asleep:
+            return
         stored, before = self.stored, self._before
         self._known_set(stored)
         if stored is before:
@@ -155,7 +165,7 @@ class Watch:
             self.found("I4", "promoted what the target refuses")
         if self._target.works(*value):
             self.excused = False
-        if old is not None and self.number(new) < self.number(old) and not self.restored:
+        if old is not None and self.number(new) < self.number(old) and not (self.restored or self.gone_back):
             self.found("I7", "current went back to an older version")
 
     def number(self, version_id: str) -> int:

@@ -10,11 +10,11 @@ from secretsd.domain.rotation import RotationState
 from secretsd.operations.sealing import Sealer
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
-from secretsd.testing.simulator.base import NAME
+from secretsd.testing.simulator.base import NAME, copy_files
 from secretsd.testing.simulator.durable import Durable
-from secretsd.testing.simulator.gate import Door, Fault, Gate
+from secretsd.testing.simulator.gate import Crashed, Door, Fault, Gate
 from secretsd.testing.simulator.host import SimulatedHost
-from secretsd.testing.simulator.node import Node, ServiceOf, open_node
+from secretsd.testing.simulator.node import Node, Services, open_node
 from secretsd.testing.simulator.profiles import Profile
 from secretsd.testing.simulator.target import SimulatedTarget
 from secretsd.testing.simulator.virtual_time import VirtualClock
@@ -38,12 +38,13 @@ class World:
         target: SimulatedTarget,
         escrow: MemoryEscrow,
         keystore: MemoryKeyStore,
-        service: ServiceOf,
+        services: Services,
         *,
         plan: Mapping[int, Fault],
         script: Mapping[str, Sequence[Fault | None]],
         older: dict[str, frozenset[str]],
         passwords: int,
+        backup: Path | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.target = target
@@ -54,7 +55,8 @@ class World:
         self._directory = directory
         self._profile = profile
         self._keystore = keystore
-        self._service = service
+        self._services = services
+        self._backup = backup
         self._older = older
         self._nodes: list[Node] = []
         self.watch: Watch | None = None
@@ -98,7 +100,7 @@ class World:
         await node.work()
         if node.door.dead:
             await self._close(node)
-            await self._open()
+            await self._open(node.door.storage_lost)
         elif node.door.frozen:
             await asyncio.sleep(LEASE_SECONDS)  # its lease ends, and nobody prolongs it
             await self._open()
@@ -125,14 +127,53 @@ class World:
             await self._close(node)
         self.durable.close()
 
-    async def _open(self) -> None:
-        door = Door(self.gate)
-        host = SimulatedHost(self._profile, self.target, door, self._ear, self._password)
-        self._nodes.append(
-            await open_node(
-                self._directory, door, keystore=self._keystore, rotators=host, escrow=self.escrow, service=self._service
+    async def copy_storage(self, directory: Path) -> None:
+        """A backup of the storage, taken while no node is there."""
+        await self._close(self.node)
+        copy_files(self._directory, directory)
+        await self._open()
+
+    async def _open(self, storage_lost: bool = False) -> None:
+        while True:
+            if storage_lost and not self._nodes:
+                self._go_back()
+            door = Door(self.gate)
+            host = SimulatedHost(self._profile, self.target, door, self._ear, self._password)
+            node = await open_node(
+                self._directory,
+                door,
+                keystore=self._keystore,
+                rotators=host,
+                escrow=self.escrow,
+                services=self._services,
             )
-        )
+            self._nodes.append(node)
+            try:
+                await self._started(node)
+                return
+            except Crashed:
+                await self._close(node)
+                storage_lost = door.storage_lost
+
+    async def _started(self, node: Node) -> None:
+        if self.watch is not None:
+            self.watch.asleep = True
+        await node.start()
+        if self.watch is not None:
+            self.watch.asleep = False
+
+    def _go_back(self) -> None:
+        """Put the older copy in the place of the files."""
+        if self._backup is None:
+            return
+        self.durable.close()
+        for path in self._directory.iterdir():
+            if path.is_file():
+                path.unlink()
+        copy_files(self._backup, self._directory)
+        self.durable.reopen()
+        if self.watch is not None:
+            self.watch.begin_anew()
 
     async def _close(self, node: Node) -> None:
         self._nodes.remove(node)
@@ -149,7 +190,7 @@ class World:
         return self.durable.look().rotation.state.value
 
     def _look(self) -> None:
-        if self.watch is None:
+        if self.watch is None or self.watch.asleep:
             return
         self.watch.look()
         for node in self._nodes:

@@ -37,8 +37,14 @@ async def test_the_target_is_asked_once_for_each_version_and_nothing_else_is_don
 async def test_a_value_changed_behind_our_back_is_seen_at_once(node, target) -> None:
     await node.work()
     (target.directory / "target").write_text("somebody else's")
-    (current,) = (await explain(node)).versions
-    assert (current.acceptance, current.reason) == ("refused", "")
+    found = await explain(node)
+    assert [(one.acceptance, one.reason) for one in found.versions] == [("refused", "")]
+    assert found.cause.endswith("the target refuses the value that is served")
+    assert (found.next_command, "rotate it now" in found.status.next_action) == (f"secretsctl rotate {NAME}", True)
+    await node.call("RotateSecret", name=NAME)
+    await node.work()
+    assert [one.acceptance for one in (await explain(node)).versions] == ["accepted"]
+    assert await node.text() == target.accepts
 
 
 async def test_a_quarantine_is_explained_and_found_by_the_check(node, target) -> None:
@@ -66,6 +72,6 @@ async def test_a_rotation_that_waits_for_its_target_says_so(node, target) -> Non
     found = (await node.call("DescribeRotation", name=NAME)).rotation
     assert (found.state, found.away) == ("candidate-stored", True)
     explained = await explain(node)
-    assert "target-unreachable: the target does not answer" in explained.cause
+    assert "target-unreachable: the target does not answer; the target is away" in explained.cause
     assert explained.not_asked == "a step is under way"
     assert (await node.call("ListRotations", quarantined=True)).rotations == ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from secretsd.domain.policy import Effect, Statement
 from secretsd.domain.records import RECORDS, RecordAuthenticator, TamperedRecord, key_of
-from secretsd.domain.schedule import Schedule
+from secretsd.domain.schedule import Schedule, Window
 from secretsd.testing import samples
 
 AUTHENTICATOR = RecordAuthenticator(bytes(range(32)))
@@ -20,7 +20,15 @@ texts = st.text(max_size=6)
 statements = st.builds(
     Statement, st.sampled_from(Effect), st.lists(texts, max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple)
 )
-schedules = st.builds(Schedule, st.none() | st.integers(0, 9), st.none() | texts, texts, st.integers(0, 9))
+windows = st.builds(Window, st.lists(texts, max_size=2).map(tuple), texts, st.integers(0, 9))
+schedules = st.builds(
+    Schedule,
+    st.none() | st.integers(0, 9),
+    st.none() | texts,
+    texts,
+    st.integers(0, 9),
+    st.lists(windows, max_size=2).map(tuple),
+)
 BY_HINT = {
     str: texts,
     int: st.integers(0, 3),
