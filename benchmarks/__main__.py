@@ -13,7 +13,19 @@ from pathlib import Path
 from benchmarks.figures import Figure, table
 from benchmarks.options import Options, quick
 
-NAMES = ("reads", "workers", "writes", "scale", "plans", "split", "watchers", "kill-hunt", "simulator")
+NAMES = (
+    "reads",
+    "workers",
+    "writes",
+    "scale",
+    "plans",
+    "split",
+    "watchers",
+    "rotations",
+    "kill-hunt",
+    "rotation-hunt",
+    "simulator",
+)
 """In the order of a full run. Each is a module of this package, `-` written as `_`, with `run(options) -> figures`."""
 
 Benchmark = Callable[[Options], list[Figure]]
@@ -33,8 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help="pairs of rounds, 5 by default")
     parser.add_argument("--seconds", type=float, help="seconds that a round measures, 4 by default")
     parser.add_argument("--secrets", type=int, help="the largest number of stored secrets, 100000 by default")
-    parser.add_argument("--kills", type=int, help="kills of the kill hunt, 200 by default")
-    parser.add_argument("--seed", type=int, help="the seed of kill hunt and simulator, drawn anew by default")
+    parser.add_argument(
+        "--kills", type=int, help="kills of the kill hunt, 200 by default, and faults of the rotation hunt, 300"
+    )
+    parser.add_argument("--seed", type=int, help="the seed of hunts and simulator, drawn anew by default")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:

@@ -18,9 +18,10 @@ SHARE_WITH_TWO_WORKERS = 4
 def run(options: Options) -> list[Figure]:
     """A hunt with one worker, and a quarter of one with two."""
     seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
+    kills = options.kills or FULL_KILLS
     return [
-        *_hunted(options, options.kills, seed, 1),
-        *_hunted(options, max(1, options.kills // SHARE_WITH_TWO_WORKERS), seed, 2),
+        *_hunted(options, kills, seed, 1),
+        *_hunted(options, max(1, kills // SHARE_WITH_TWO_WORKERS), seed, 2),
     ]
 
 

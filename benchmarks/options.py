@@ -10,7 +10,7 @@ class Options:
 
     `quick` asks for a smoke run: everything runs, the numbers mean little. `secrets` is how many are read, or written
     by each connection times eight; `sizes` are the numbers of stored secrets that `scale` compares.
-    `kills` and `seed` are the kill hunt's; without a seed each run draws its own and says so.
+    `kills` and `seed` are the hunts': each has its own number where none is given, and draws a seed and says so.
     """
 
     directory: Path
@@ -20,7 +20,7 @@ class Options:
     warm_up_seconds: float = 1.0
     secrets: int = 256
     sizes: tuple[int, ...] = (1_000, 100_000)
-    kills: int = 200
+    kills: int | None = None
     seed: int | None = None
 
 

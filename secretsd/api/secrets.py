@@ -81,7 +81,7 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 class WindowDescription(Response, frozen=True, kw_only=True):
     """A time in which rotations may begin, in the schedule's time zone."""
 
-    days: tuple[Day, ...]
+    days: tuple[str, ...]
     start: str
     minutes: int
 

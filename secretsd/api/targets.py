@@ -10,13 +10,15 @@ from secretsd.api.fields import Description, Limit, Milliseconds, PageToken, Req
 from secretsd.domain.names import SYSTEM_ACCOUNT
 
 AccountId = Annotated[str, Meta(pattern=r"^[0-9]{12}$(?![\s\S])", description="Twelve digits.")]
+# No line break of any kind: an account's patterns are stored as lines.
+_TEXT = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
 LoginPattern = Annotated[
-    str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$(?![\s\S])", description="A login at the target; * is any text.")
+    str, Meta(pattern=rf"^{_TEXT}{{1,128}}$(?![\s\S])", description="A login at the target; * is any text.")
 ]
 Logins = Annotated[
     Mapping[AccountId, Annotated[tuple[LoginPattern, ...], Meta(min_length=1, max_length=100)]], Meta(max_length=1000)
 ]
-AdminLogin = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$(?![\s\S])")]
+AdminLogin = Annotated[str, Meta(pattern=rf"^{_TEXT}{{1,128}}$(?![\s\S])")]
 
 
 class _OfSystem(Request, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ class UpdateTargetRequest(OfTarget, frozen=True, kw_only=True):
     """
 
     address: Mapping[str, Any] | None = None
-    admin_login: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,128}$(?![\s\S])")] | None = None
+    admin_login: Annotated[str, Meta(pattern=rf"^{_TEXT}{{0,128}}$(?![\s\S])")] | None = None
     admin_password: TextValue | None = None
     logins: Logins | None = None
     description: Description | None = None

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from secretsd.cli.ctl import audit, bindings, everyday, generic, keys, policies, rotation, stored, users, watching
+from secretsd.cli.ctl import (
+    audit,
+    bindings,
+    everyday,
+    generic,
+    keys,
+    policies,
+    rotation,
+    stored,
+    targets,
+    users,
+    watching,
+)
 from secretsd.cli.ctl.failures import FAILED, explain_output, explain_usage, report
 from secretsd.cli.ctl.reach import Reach
 from secretsd.domain.errors import SecretsdError
@@ -47,7 +59,7 @@ def application() -> typer.Typer:
     app.callback()(start)
     for part in (stored, watching, everyday, rotation, generic):
         part.add_to(app)
-    for group in (keys, users, policies, bindings, audit):
+    for group in (keys, users, policies, bindings, targets, audit):
         group.add_to(app)
     return app
 

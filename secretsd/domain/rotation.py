@@ -108,6 +108,7 @@ class Rotation:
     `journal` holds what the rotator noted about the candidate and `kept` its first note about each older version that
     matters, by id; each note is sealed like a value, in base64. `cancelled` asks for the way back at the next step.
     `run` counts rotations, `steps` the entries of the history. `epoch_floor`: the next lease's epoch is above it.
+    `restored` is set while nobody knows which version works because the storage is an older one than the target.
     """
 
     account: str
@@ -137,6 +138,17 @@ class Rotation:
     run: int = 0
     steps: int = 0
     epoch_floor: int = 0
+    restored: bool = False
+
+    @property
+    def next_run(self) -> int:
+        """The number of the run that begins now: further attempts after a failed one belong to the same."""
+        return self.run if self.attempts or self.away else self.run + 1
+
+    @property
+    def holds_reads(self) -> bool:
+        """True in the states of the read barrier; after a restore no machine's current version is known to work."""
+        return self.state in self.rules.held or (self.restored and self.state not in WAITING)
 
     @property
     def rules(self) -> Machine:

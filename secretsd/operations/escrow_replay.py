@@ -187,6 +187,7 @@ async def _rotation(
     return replace(
         newest.rotation,
         state=RotationState.RESOLVING,
+        restored=True,
         pending_version=newest.version.id,
         journal=newest.rotation.journal[:1],
         kept=kept,

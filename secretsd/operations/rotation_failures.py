@@ -33,12 +33,15 @@ async def fail_rotation(call: Call, request: StepRequest) -> StepResponse:
     still_away = request.away and (rotation.away or rotation.state is RotationState.APPLYING)
     since_ms = rotation.since_ms if still_away else call.time_ms
     fields = {"attempts": attempts, "reason": request.reason, "away": request.away, "since_ms": since_ms, **fields}
+    if rotation.state is RotationState.IDLE:
+        fields["run"] = rotation.next_run
     if state is not RotationState.QUARANTINED and "next_due_ms" not in fields:
         fields["next_due_ms"] = call.time_ms + _wait_ms(state, request.away, attempts, call.time_ms - since_ms)
         if state in (RotationState.IDLE, RotationState.CANDIDATE_STORED):
             fields["next_due_ms"] = call.parts.calendar.opening_ms(rotation.schedule, fields["next_due_ms"])
         if state is RotationState.IDLE and not rotation.enabled:
-            fields["next_due_ms"] = None  # somebody stopped its clock meanwhile, and no candidate waits
+            # Somebody stopped its clock meanwhile, and no candidate waits: this run ends here.
+            fields |= {"next_due_ms": None, "cancelled": False, "result": RotationResult.ROLLED_BACK}
     moved, changes = move(call, secret, rotation, state, changed=changed, **fields)
     await call.commit(*changes)
     return at(moved)
@@ -53,7 +56,7 @@ async def _next(
     if state is RotationState.APPLYING:
         if request.reason == Outcome.REJECTED.value:
             state, changed = RotationState.IDLE, without_candidate(call, secret)
-            fields = {"pending_version": None, "journal": (), "result": RotationResult.ROLLED_BACK}
+            fields = {"pending_version": None, "journal": ()}
             not_applied = True
         elif request.sure:
             state, not_applied = RotationState.CANDIDATE_STORED, True

@@ -1,13 +1,18 @@
 """How a rotation moves from state to state: the row, its history, and what its secret has to do meanwhile, as one."""
 
+import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from secretsd.domain.errors import InvalidState
 from secretsd.domain.rotation import KEPT_STEPS, Rotation, RotationResult, RotationState, RotationStep
 from secretsd.domain.secrets import PENDING, Barrier, Secret
 from secretsd.operations.call import Call
-from secretsd.ports.storage import Change, DeleteSteps
+from secretsd.ports.storage import Change, DeleteSteps, StaleRecord
 
+Moved = tuple[Rotation, list[Change]]
+MOST_TRIES = 20
 TRIM_EVERY = 50
 """Entries between two looks at how long a history is."""
 
@@ -21,7 +26,7 @@ def move(
     changed: Secret | None = None,
     result: RotationResult = RotationResult.NONE,
     **fields: Any,
-) -> tuple[Rotation, list[Change]]:
+) -> Moved:
     """The rotation in its next state, and the changes of this one move: rotation, history entry, secret.
 
     `changed` is the secret as the step leaves it, where it changes more than barrier and pin. A move that the machine
@@ -53,17 +58,31 @@ def move(
     return after, changes
 
 
+async def commit_after_effect(
+    call: Call, read: Callable[[], Awaitable[tuple[Secret, Rotation]]], make: Callable[[Secret, Rotation], Moved]
+) -> Rotation:
+    """Commit the move that `make` makes of what is stored now, and again when somebody changes that meanwhile.
+
+    For steps whose effect has happened: to begin such a step anew would repeat the effect without settling it first.
+    """
+    for _ in range(MOST_TRIES):
+        moved, changes = make(*await read())
+        with contextlib.suppress(StaleRecord):
+            await call.commit(*changes)
+            return moved
+    raise InvalidState(f"cannot record what became of {call.resource.path}: it is changed all the time")
+
+
 def guarded(secret: Secret, rotation: Rotation) -> Secret:
     """The secret with the barrier and the pin that go with where its rotation is."""
-    held = rotation.state in rotation.rules.held
     pinned = rotation.state in rotation.rules.pinned
     barrier = Barrier.OPEN
-    if held:
+    if rotation.holds_reads:
         barrier = Barrier.UNPROVED if rotation.away else Barrier.HOLD
     elif rotation.state is RotationState.QUARANTINED and rotation.pending_version is not None:
         # Nobody knows which version works until a person has looked, so nobody is made to wait, and all are told.
         pinned = bool(rotation.rules.pinned)
-        barrier = Barrier.UNPROVED if rotation.rules.held else Barrier.OPEN
+        barrier = Barrier.UNPROVED if rotation.rules.held or rotation.restored else Barrier.OPEN
     return replace(secret, barrier=barrier, pinned=pinned)
 
 

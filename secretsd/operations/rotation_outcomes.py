@@ -49,7 +49,8 @@ async def resolve_rotation(call: Call, request: StepRequest) -> StepResponse:
         return await give_up(call, secret, rotation, rotation.reason)
     if accepted is not None and accepted != secret.stages.get(CURRENT):
         return await _adopt(call, secret, rotation, accepted)
-    if accepted is None and order.target is not None and order.target.admin is None and order.current is not None:
+    alone = order.target is not None and order.target.admin is None and order.current is not None
+    if accepted is None and alone and rotation.machine is not MachineKind.ALTERNATING:
         raise RotationFailed("no-version-accepted")  # each login changes itself, and none can log in
     if rotation.attempts + 1 >= MAX_ATTEMPTS:
         return await _stopped(call, secret, rotation)
@@ -127,7 +128,7 @@ async def give_up(call: Call, secret: Secret, rotation: Rotation, reason: str) -
     """End the rotation without its candidate, which the target surely is not on: it is rolled back."""
     moved, changes = move(
         call, secret, rotation, RotationState.IDLE, changed=without_candidate(call, secret),
-        pending_version=None, journal=(), attempts=0, reason=reason, away=False, cancelled=False,
+        pending_version=None, journal=(), attempts=0, reason=reason, away=False, cancelled=False, restored=False,
         next_due_ms=next_due(call, rotation, call.time_ms), result=RotationResult.ROLLED_BACK,
     )  # fmt: skip
     await call.commit(*changes)
@@ -146,6 +147,7 @@ async def promote_rotation(call: Call, request: StepRequest) -> StepResponse:
     call.fields["version_id"] = version_id
     fields: dict[str, Any] = {
         "pending_version": None, "journal": (), "attempts": 0, "reason": "", "away": False, "cancelled": False,
+        "restored": False,
         "last_rotated_ms": call.time_ms, "kept": _kept(rotation, promoted),
     }  # fmt: skip
     revoke = rotation.machine is MachineKind.OVERLAPPING and await able(call, rotation, "revoke")

@@ -14,7 +14,7 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
-from secretsd.operations.rotation_moves import move
+from secretsd.operations.rotation_moves import Moved, commit_after_effect, move
 from secretsd.operations.rotation_orders import StepRequest, candidate_of, job_order, sealed_note, stored, stored_at
 from secretsd.operations.versions import make_version, prune, require_key_use
 from secretsd.ports.escrow import EscrowEntry
@@ -52,7 +52,7 @@ async def check_rotation_idle(call: Call, request: StepRequest) -> StepResponse:
     secret, rotation = await stored_at(call, request, RotationState.IDLE)
     if opens_ms := _closed_until(call, rotation):
         return await _await_window(call, rotation, opens_ms)
-    moved, changes = move(call, secret, rotation, RotationState.CHECK_IDLE, run=rotation.run + 1, reason="")
+    moved, changes = move(call, secret, rotation, RotationState.CHECK_IDLE, run=rotation.next_run, reason="")
     await call.commit(*changes)
     return at(moved)
 
@@ -67,7 +67,7 @@ async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResp
     if opens_ms := _closed_until(call, rotation):
         return await _await_window(call, rotation, opens_ms)
     order = await job_order(call, request, secret, rotation)
-    run = rotation.run + 1
+    run = rotation.next_run
     if rotation.state is RotationState.CHECK_IDLE:
         run = rotation.run
         if reason := await _in_use(call, rotation, order):
@@ -175,13 +175,13 @@ async def apply_rotation(call: Call, request: StepRequest) -> StepResponse:
     call.fields["outcome"] = outcome.value
     if outcome is Outcome.REJECTED:
         raise RotationFailed(outcome.value)
-    secret, rotation = await stored_at(call, request, RotationState.APPLYING)
-    if outcome is Outcome.APPLIED:
-        moved, changes = move(call, secret, rotation, RotationState.VERIFYING, away=False, reason="")
-    else:
-        moved, changes = move(call, secret, rotation, RotationState.RESOLVING, reason="unknown")
-    await call.commit(*changes)
-    return at(moved)
+
+    def moved(secret: Secret, rotation: Rotation) -> Moved:
+        if outcome is Outcome.APPLIED:
+            return move(call, secret, rotation, RotationState.VERIFYING, away=False, reason="")
+        return move(call, secret, rotation, RotationState.RESOLVING, reason="unknown")
+
+    return at(await commit_after_effect(call, lambda: stored_at(call, request, RotationState.APPLYING), moved))
 
 
 @operation("RecordRotationNote", None, audited=("epoch",))

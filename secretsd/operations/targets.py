@@ -34,6 +34,8 @@ from secretsd.ports.keystore import KeyUse
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Change, Delete, StaleRecord
 
+CHANGEABLE = ("address", "admin_login", "admin_password", "logins", "description")
+
 
 def describe_target(target: Target) -> TargetDescription:
     """A target as operators see it."""
@@ -42,7 +44,7 @@ def describe_target(target: Target) -> TargetDescription:
         resource=str(Resource(SYSTEM_ACCOUNT, f"target/{target.name}")),
         rotator=target.rotator,
         address=msgspec.json.decode(target.address),
-        logins={account: tuple(patterns.splitlines()) for account, patterns in target.logins.items()},
+        logins={account: tuple(patterns.split("\n")) for account, patterns in target.logins.items()},
         created_ms=target.created_ms,
         changed_ms=target.changed_ms,
         admin_login=target.admin_login or None,
@@ -98,6 +100,7 @@ async def list_targets(call: Call, request: ListTargetsRequest) -> ListTargetsRe
 @operation("UpdateTarget", "PATCH /v1/targets/{target}", audited=("admin_login",))
 async def update_target(call: Call, request: UpdateTargetRequest) -> TargetDescription:
     """Change a target; whoever moves it, or names another administrator, has to know the administrator's password."""
+    call.fields["changed"] = tuple(name for name in CHANGEABLE if getattr(request, name) is not None)
     before = await call.parts.storage.targets.get(request.target)
     after = replace(before, changed_ms=call.time_ms)
     if request.description is not None:

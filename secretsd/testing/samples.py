@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from secretsd.domain.audit import SALT_BYTES, AuditEvent, AuditRecord
 from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel, WrappedKey
@@ -11,9 +12,9 @@ from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
-from secretsd.domain.rotation import Rotation, RotationState, RotationStep
-from secretsd.domain.schedule import Schedule
-from secretsd.domain.secrets import CURRENT, DataType, SealedValue, Secret, SecretVersion, VersionState
+from secretsd.domain.rotation import MachineKind, Rotation, RotationResult, RotationState, RotationStep
+from secretsd.domain.schedule import Schedule, Window
+from secretsd.domain.secrets import CURRENT, Barrier, DataType, SealedValue, Secret, SecretVersion, VersionState
 from secretsd.domain.targets import Target, TargetLogin
 
 ACCOUNT, OTHER_ACCOUNT = "100000000001", "100000000002"
@@ -149,6 +150,32 @@ def target(name: str = "db-1") -> Target:
 def target_login(login: str = "app_a", at: str = "db-1", secret_id: str = "id-of-prod/db/app") -> TargetLogin:
     """A login that the sample secret holds."""
     return TargetLogin(at, login, ACCOUNT, secret_id, 1_700_000_000_011)
+
+
+def later_fields() -> list[Record]:
+    """Records whose fields of later releases, those behind `revision`, are all at other values than their defaults."""
+    windows = (Window(("sat", "sun"), "02:00", 180), Window(("mon",), "23:30", 60))
+    return [
+        replace(secret("prod/db/held"), barrier=Barrier.UNPROVED, pinned=True),
+        replace(
+            rotation("id-of-prod/db/held", state=RotationState.RESOLVING),
+            schedule=Schedule(every_seconds=3600, windows=windows),
+            machine=MachineKind.ALTERNATING,
+            target="db-1",
+            logins=("app_a", "app_b"),
+            grace_seconds=900,
+            kept={"v-1": "bm90ZQ==", "v-0": ""},
+            cancelled=True,
+            away=True,
+            since_ms=1_700_000_000_012,
+            last_result=RotationResult.ROLLED_BACK,
+            run=7,
+            steps=40,
+            epoch_floor=12,
+            restored=True,
+        ),
+        replace(rotation_step(1, "id-of-prod/db/held"), result=RotationResult.QUARANTINED),
+    ]
 
 
 def every_kind() -> list[Record]:

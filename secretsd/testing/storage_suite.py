@@ -111,6 +111,13 @@ class StorageSuite:
         await bench.add(*samples.every_kind())
         assert await stored(bench.storage) == samples.every_kind()
 
+    async def test_fields_of_later_releases_come_back_too(self, bench: Bench) -> None:
+        secret, rotation, step = samples.later_fields()
+        await bench.add(secret, rotation, step)
+        assert await bench.storage.secrets.get(samples.ACCOUNT, "prod/db/held") == secret
+        assert await bench.storage.rotations.get(samples.ACCOUNT, "id-of-prod/db/held") == rotation
+        assert await bench.storage.rotations.steps(samples.ACCOUNT, "id-of-prod/db/held", 9, 9) == [step]
+
     async def test_what_is_not_there_is_not_found(self, bench: Bench) -> None:
         storage, account = bench.storage, samples.ACCOUNT
         for read in (
@@ -125,6 +132,8 @@ class StorageSuite:
             storage.secrets.version(account, "none", "v-1"),
             storage.secrets.value(account, "none", "v-1"),
             storage.rotations.get(account, "none"),
+            storage.targets.get("none"),
+            storage.targets.login("db-1", "none"),
         ):
             with pytest.raises(NotFound, match=r"^cannot find"):
                 await read
@@ -257,6 +266,11 @@ class StorageSuite:
             ("secret_versions", "number", 7),
             ("rotations", "schedule", '{"every_seconds":1}'),
             ("rotations", "row_mac", b""),
+            ("rotations", "target", "another"),
+            ("rotation_steps", "reason", "all is well"),
+            ("targets", "logins", '{"100000000001":"*"}'),
+            ("targets", "address", '{"host":"elsewhere"}'),
+            ("target_logins", "secret_id", "another"),
         ],
     )
     async def test_an_edited_record_is_refused(
@@ -271,7 +285,15 @@ class StorageSuite:
         await bench.add(*samples.every_kind())
         await world.edit("secrets", "description", "edited")
         await world.edit("users", "name", "root")
-        with pytest.raises(TamperedRecord):
-            await bench.storage.secrets.page(samples.ACCOUNT, "", {}, "", 10, True)
-        with pytest.raises(TamperedRecord):
-            await bench.storage.accounts.users(samples.ACCOUNT, "", 10)
+        await world.edit("targets", "admin_login", "another")
+        await world.edit("target_logins", "account", samples.OTHER_ACCOUNT)
+        await world.edit("rotation_steps", "state", "idle")
+        for page in (
+            bench.storage.secrets.page(samples.ACCOUNT, "", {}, "", 10, True),
+            bench.storage.accounts.users(samples.ACCOUNT, "", 10),
+            bench.storage.targets.page("", 10),
+            bench.storage.targets.logins("db-1", "", 10),
+            bench.storage.rotations.steps(samples.ACCOUNT, samples.rotation().secret_id, 99, 10),
+        ):
+            with pytest.raises(TamperedRecord):
+                await page

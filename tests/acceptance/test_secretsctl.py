@@ -106,7 +106,7 @@ def test_a_deleted_secret_can_be_restored_and_an_erased_one_cannot(ctl: Ctl) -> 
 
 
 def test_a_secret_is_rotated_now_and_its_clock_can_be_stopped(ctl: Ctl) -> None:
-    assert ctl("rotation", "rotators", "-o", "raw").lines == ["random"]
+    assert ctl("rotation", "rotators", "-o", "raw").lines == ["postgresql", "random"]
     ctl("put", "prod/rotated", "-", stdin=b"by hand")
     done = ctl("rotate", "prod/rotated", "--rotator", "random", "--every", "1d", "--wait", "60s", "-o", "json")
     assert done.code == 0, done.err

@@ -19,7 +19,6 @@ from secretsd_rotators.postgresql.values import Credential
 
 QUERY_SECONDS = 8.0
 Row = tuple[str | None, ...]
-_FATAL = frozenset({b"FATAL", b"PANIC"})
 
 
 class Session:
@@ -100,8 +99,7 @@ class Session:
                 break
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 failed = failed or (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-                severity = result.error_field(pq.DiagnosticField.SEVERITY_NONLOCALIZED)
-                if connection.status == pq.ConnStatus.BAD or severity in _FATAL:
+                if connection.status == pq.ConnStatus.BAD:
                     raise psycopg.OperationalError  # ended while it was asked, whatever it said last
             found.append(result)
         if failed:

@@ -33,8 +33,6 @@ class Fault(Enum):
     FREEZE_AFTER = "frozen after"
 
 
-CRASHES = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE})
-FREEZES = frozenset({Fault.FREEZE_BEFORE, Fault.FREEZE_AFTER})
 _F = Fault
 _ANYWHERE = (
     _F.CRASH_BEFORE,

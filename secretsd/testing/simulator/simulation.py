@@ -6,7 +6,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,11 +190,3 @@ class Report:
                 self.met[run.case.profile.machine.value, passage.state, passage.fault.value] += 1
         if run.violations:
             self.failed.append(run)
-
-
-def report(runs: Iterable[Run]) -> Report:
-    """All runs, counted."""
-    whole = Report()
-    for run in runs:
-        whole.add(run)
-    return whole

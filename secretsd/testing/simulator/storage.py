@@ -82,10 +82,3 @@ class TurnStorage(SqliteStorage):
         path = self._directory / file
         opened = Reopening(lambda: connect(path, Use.WRITE_DURABLY, _BUSY_MS))
         return TurnWriter(file, opened, Turnstile(path.with_suffix(".turn")), on_batch)
-
-
-async def opened(directory: Path, door: Door) -> TurnStorage:
-    """The storage, following the change feed from here on."""
-    storage = TurnStorage(directory, door)
-    await storage.begin()
-    return storage

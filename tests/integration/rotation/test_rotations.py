@@ -6,6 +6,7 @@ import pytest
 
 from secretsd.api.fields import TextValue
 from secretsd.api.rotation import ScheduleFields, WindowFields
+from secretsd.api.secrets import Day
 from secretsd.domain.errors import Conflict, InvalidRequest, KeyStoreUnavailable, RotationInProgress
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.domain.rotation import MAX_ATTEMPTS
@@ -284,7 +285,7 @@ async def test_settings_are_checked_before_anything_is_stored(node) -> None:
 
 def window(start: str, minutes: int) -> ScheduleFields:
     """Once an hour, but only in that time of any day (UTC)."""
-    everyday = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    everyday: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     opens = WindowFields(days=everyday, start=start, minutes=minutes)
     return ScheduleFields(every_seconds=3600, windows=(opens,))
 

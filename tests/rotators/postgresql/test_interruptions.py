@@ -164,11 +164,24 @@ async def test_a_half_open_transaction_of_ours_is_ended_before_the_next_one(case
     assert await case.apply() is Outcome.APPLIED
 
 
-async def test_settling_asks_what_became_of_each_noted_transaction(case) -> None:
+async def test_settling_waits_for_a_transaction_that_it_cannot_end(case, proxy) -> None:
+    """The target got another administrator meanwhile, and a change of the one before still waits for a lock."""
+    former = f"former_admin_of_{case.logins[0]}"
+    case.server.sql(f"CREATE ROLE {former} SUPERUSER LOGIN PASSWORD 'x'")
+    now, case.admin = case.admin, (former, "x")
     await case.prepare()
-    assert await case.apply() is Outcome.APPLIED
-    assert b"xid" in case.journal[1]
-    await case.rotator.settle(case.job)
+    before = case.stored()
+    with case.server.connect() as blocker:
+        blocker.execute("BEGIN")
+        blocker.execute(f"ALTER ROLE {case.logins[0]} CONNECTION LIMIT 50")
+        case.port = proxy.port
+        proxy.arm(Fault.REPLY_LOST, matches=lambda text: text.startswith("ALTER ROLE"))
+        assert await case.apply() is Outcome.UNKNOWN
+        case.admin, case.port = now, 0
+        await case.rotator.settle(case.job)
+        blocker.execute("ROLLBACK")
+    await asyncio.sleep(0.3)
+    assert case.stored() == before
 
 
 async def test_a_crash_of_the_server_in_the_middle(case) -> None:

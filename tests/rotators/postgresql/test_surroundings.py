@@ -161,7 +161,7 @@ async def test_the_environment_has_no_say(case, monkeypatch, tmp_path) -> None:
         "PGHOST": "192.0.2.1", "PGHOSTADDR": "192.0.2.1", "PGPORT": "1", "PGPASSFILE": str(passfile),
         "PGUSER": "nobody", "PGPASSWORD": case.server.password, "PGSERVICEFILE": str(services),
         "PGSERVICE": "elsewhere", "PGOPTIONS": "-c default_transaction_read_only=on", "PGREQUIREAUTH": "none",
-        "PGSSLMODE": "require",
+        "PGSSLMODE": "require", "PGTARGETSESSIONATTRS": "standby", "PGCHANNELBINDING": "require",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -12,10 +12,24 @@ from hypothesis import strategies as st
 
 from secretsd.domain.policy import Effect, Statement
 from secretsd.domain.records import RECORDS, RecordAuthenticator, TamperedRecord, key_of
+from secretsd.domain.rotation import Rotation
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.testing import samples
 
 AUTHENTICATOR = RecordAuthenticator(bytes(range(32)))
+FIRST_RELEASE = {
+    "Account": "d2d001f015d3d72222cad8952a8d92421c9ed25fe68387d703cf2062180c85c8",
+    "User": "a1d06546e094adf00bd56324c0bbe55a6502054b7da76c0a5e959260ae369a7e",
+    "Token": "d725415c59ec98b9bb9c233a5f7e330dcbcaa03591ee0e9962218c791e701b67",
+    "Binding": "a42992f8ce249c05473d09e8d946120473fa342b8427ef701c2c90e6b5570a70",
+    "Policy": "3cd1ad7872a6006f1195bfde747f898ba7967cd23b0c7aaae65efbba186570a4",
+    "CMK": "fdf3888beca9c2f43038eed0c1adbbdb67f1daa399abc3b04f06670d145a3a89",
+    "WrappedKey": "b3c72d0aba0d51eeac6a2e78d8c59a20d62968b68fc7653f3e469fb2c43603c2",
+    "Secret": "800f091e2b67e770253fd4c23f87efe442970e5237da438976ff65476b4ff049",
+    "SecretVersion": "4d2bcd42397b62e2306fd77576bcb4f4d29524e0c4e4fde413f00c40186af758",
+    "Rotation": "b240e56ec55e93e96ed33fd5bd3ce7c208a16a9e129364e919f0277d3bea1b58",
+}
+"""What the first release stored beside its samples, under the key above; computed by that release."""
 texts = st.text(max_size=6)
 statements = st.builds(
     Statement, st.sampled_from(Effect), st.lists(texts, max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple)
@@ -96,6 +110,49 @@ def test_another_key_makes_another_authenticator(record):
     assert (mine != theirs) == about.authenticated
     assert len(mine) == (32 if about.authenticated else 0)
     assert key_of(record) == tuple(str(getattr(record, name)) for name in about.key)
+
+
+@pytest.mark.parametrize("kind", FIRST_RELEASE)
+def test_what_the_first_release_stored_is_still_trusted(kind):
+    (record,) = [one for one in samples.every_kind() if type(one).__name__ == kind]
+    AUTHENTICATOR.verify(record, bytes.fromhex(FIRST_RELEASE[kind]))
+
+
+def later(kind):
+    """The names of a record's fields that came with a later release than the first."""
+    names = [part.name for part in fields(kind)]
+    return names[names.index("revision") + 1 :]
+
+
+def test_there_is_a_sample_with_every_later_field_at_another_value():
+    plain = {type(one): one for one in samples.every_kind()}
+    found = {type(one): one for one in samples.later_fields()}
+    for kind in RECORDS:
+        at_default = [name for name in later(kind) if kind not in found or _same(found[kind], plain[kind], name)]
+        assert at_default == [], kind.__name__
+    assert [one.schedule.windows for one in found.values() if isinstance(one, Rotation)] != [Schedule().windows]
+
+
+def _same(one, other, name):
+    return getattr(one, name) == getattr(other, name)
+
+
+@pytest.mark.parametrize(
+    ("record", "name"), [(record, name) for record in samples.later_fields() for name in later(type(record))]
+)
+def test_a_later_field_that_is_set_is_authenticated(record, name):
+    (plain,) = [one for one in samples.every_kind() if type(one) is type(record)]
+    assert AUTHENTICATOR.mac(replace(record, **{name: getattr(plain, name)})) != AUTHENTICATOR.mac(record)
+
+
+def test_two_later_fields_of_one_type_cannot_be_exchanged():
+    rotation = samples.rotation()
+    flags = [replace(rotation, cancelled=True), replace(rotation, away=True), replace(rotation, restored=True)]
+    assert len({AUTHENTICATOR.mac(one) for one in flags}) == len(flags)
+    assert AUTHENTICATOR.mac(replace(rotation, run=7)) != AUTHENTICATOR.mac(replace(rotation, steps=7))
+    windows = (Window(("sat",), "02:00", 60),)
+    with_windows = replace(rotation, schedule=replace(rotation.schedule, windows=windows))
+    assert AUTHENTICATOR.mac(with_windows) != AUTHENTICATOR.mac(rotation)
 
 
 @pytest.mark.parametrize("mac", [b"", bytes(32), bytes(31), bytes(64)])

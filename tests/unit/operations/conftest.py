@@ -66,12 +66,15 @@ class Failed(Exception):
 class House:
     """Operations as callers reach them. `call` returns the response or raises Failed, whose text is the error kind."""
 
-    def __init__(self, storage: Any, keystore: MemoryKeyStore, keep_seconds: float = 300.0) -> None:
+    def __init__(
+        self, storage: Any, keystore: MemoryKeyStore, keep_seconds: float = 300.0, rotators: Any = None
+    ) -> None:
         self.storage, self.keystore, self.clock = storage, keystore, Clock()
-        rotators: Any = NoRotators()
+        host: Any = rotators or NoRotators()
         self.parts = assemble(
-            storage=storage, keystore=keystore, rotators=rotators, escrow=MemoryEscrow(), calendar=TriggerCalendar(1),
-            clock=self.clock, authenticator=authenticator(), data_key_seconds=keep_seconds, min_interval_seconds=1,
+            storage=storage, keystore=keystore, rotators=host, escrow=MemoryEscrow(),
+            calendar=TriggerCalendar(1), clock=self.clock, authenticator=authenticator(),
+            data_key_seconds=keep_seconds, min_interval_seconds=1,
         )  # fmt: skip
         self.authorizer, self.sealer = self.parts.authorizer, self.parts.sealer
         self.pipeline = Pipeline(self.parts)

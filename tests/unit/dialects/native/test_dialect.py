@@ -129,7 +129,7 @@ class Seen:
         reason = "" if available else "cannot reach the key store"
         self.keystore_status: KeyStoreStatus | None = KeyStoreStatus(available, reason, "", "", 0, 0, {})
         self.storage_reason = storage_reason
-        self.rotation_states = {RotationState.IDLE: 12, RotationState.QUARANTINED: 1}
+        self.rotation_states: Mapping[RotationState, int] = {RotationState.IDLE: 12, RotationState.QUARANTINED: 1}
         self.well = available and not storage_reason
 
 
