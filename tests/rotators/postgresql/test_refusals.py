@@ -28,6 +28,11 @@ async def test_a_server_that_is_down(case) -> None:
     assert await case.rotator.probe(case.job, [case.current]) == {"v1": Acceptance.UNKNOWN}
 
 
+async def test_a_host_that_has_no_address(case) -> None:
+    case.told = {"host": "nowhere.invalid", "tls": "verify-full"}
+    await refused(case, "target-unreachable", away=True)
+
+
 async def test_an_administrators_wrong_password(case) -> None:
     case.admin = ("postgres", "wrong")
     await refused(case, "admin-refused")
