@@ -146,7 +146,11 @@ async def begin_rotation_apply(call: Call, request: StepRequest) -> StepResponse
     # Started now, because while they start nobody has to wait yet.
     await call.parts.rotators.warm(rotation.rotator, call.account, ("apply", "verify"))
     since_ms = rotation.since_ms if rotation.away else call.time_ms
-    moved, changes = move(call, secret, rotation, RotationState.APPLYING, since_ms=since_ms, away=False)
+    # What was noted about an attempt that surely changed nothing is of no use any more.
+    journal = rotation.journal[:1]
+    moved, changes = move(
+        call, secret, rotation, RotationState.APPLYING, since_ms=since_ms, away=False, journal=journal
+    )
     if moved.machine is not MachineKind.STANDALONE:
         await _keep(call, request, secret, moved)
     await call.commit(*changes)

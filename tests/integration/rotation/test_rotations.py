@@ -106,6 +106,14 @@ async def test_a_target_that_is_away_costs_no_attempt_however_long(node, target)
     assert await node.text() == target.accepts != "at first"
 
 
+async def test_notes_of_attempts_that_changed_nothing_do_not_pile_up(node, target) -> None:
+    target.script(*["away"] * 40)
+    for _ in range(41):
+        await node.work()
+        node.clock.pass_seconds(301)
+    assert await node.text() == target.accepts != "at first"
+
+
 async def test_a_candidate_that_is_accepted_but_unfit_is_rolled_back(node, target) -> None:
     (target.directory / "unfit").touch()
     for _ in range(4):
