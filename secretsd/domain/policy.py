@@ -68,6 +68,20 @@ def check_statements(statements: Iterable[Statement], operations: frozenset[str]
                     raise InvalidRequest(f"{where}: the form of a full resource is secretsd:<account>:<path>")
 
 
+HARMLESS_IN_SYSTEM = frozenset({"UseTarget"})
+"""What an account's administrator may hand on although it is used in `system`: a target's own list decides as well."""
+
+
+def reaches_system(policy: Policy) -> bool:
+    """True when the policy allows something in account `system` that makes an operator."""
+    return any(
+        statement.effect is Effect.ALLOW
+        and any(_located(resource, policy.account)[0] == SYSTEM_ACCOUNT for resource in statement.resources)
+        and not set(statement.actions) <= HARMLESS_IN_SYSTEM
+        for statement in policy.statements
+    )
+
+
 class Rules:
     """Statements made ready to decide: compiled once, asked often. Pure; safe to share."""
 

@@ -35,7 +35,7 @@ class Target:
 
     def require_login(self, account: str, login: str) -> None:
         """Raise AccessDenied unless that account may rotate that login here; nobody may rotate the administrator."""
-        patterns = self.logins.get(account, "").splitlines()
+        patterns = self.logins.get(account, "").split("\n")
         if login == self.admin_login or not any(login_matches(pattern, login) for pattern in patterns):
             raise AccessDenied("cannot use the target: that login there is not this account's to rotate")
 

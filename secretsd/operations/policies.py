@@ -12,6 +12,7 @@ from secretsd.domain.names import Resource
 from secretsd.domain.policy import Effect, Policy, Statement, check_statements
 from secretsd.operations import pages
 from secretsd.operations.call import Call
+from secretsd.operations.operators import require_operator_for
 from secretsd.operations.registry import operation, permissions
 
 
@@ -41,6 +42,7 @@ async def create_policy(call: Call, request: CreatePolicyRequest) -> PolicyDescr
     )
     check_statements(statements, permissions())
     policy = Policy(call.account, request.policy, statements, request.description, call.time_ms)
+    await require_operator_for(call, [policy])
     await call.commit(call.add(policy))
     return describe_policy(policy)
 

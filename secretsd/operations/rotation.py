@@ -13,7 +13,7 @@ from secretsd.api.rotation import (
     RotatorSummary,
 )
 from secretsd.api.secrets import RotationDescription, WindowDescription
-from secretsd.domain.errors import Conflict, InvalidRequest, NotFound
+from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from secretsd.domain.rotation import WAITING, Rotation, RotationState
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import Secret
@@ -21,7 +21,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation_moves import move, next_due
 from secretsd.operations.rotation_setup import configured, require_accepted
-from secretsd.ports.storage import Change, Replace
+from secretsd.ports.storage import Change, Replace, StaleRecord
 
 
 def describe_rotation(rotation: Rotation) -> RotationDescription:
@@ -85,7 +85,10 @@ async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationRes
     else:
         due = call.time_ms if request.rotate_immediately else next_due(call, rotation, call.time_ms)
         rotation = replace(rotation, next_due_ms=due)
-    await call.commit(call.add(rotation) if before is None else call.replace(before, rotation), *changes)
+    try:
+        await call.commit(call.add(rotation) if before is None else call.replace(before, rotation), *changes)
+    except AlreadyExists:
+        raise StaleRecord from None  # another call was faster; with what it stored, the second look says why not
     return RotationResponse(name=secret.name, rotation=describe_rotation(rotation))
 
 

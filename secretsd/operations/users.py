@@ -30,6 +30,7 @@ from secretsd.domain.names import Resource
 from secretsd.domain.principals import MAX_POLICIES, Binding, User
 from secretsd.operations import pages
 from secretsd.operations.call import Call
+from secretsd.operations.operators import require_operator_for, require_operator_for_user
 from secretsd.operations.registry import operation
 from secretsd.operations.tokens import new_token
 from secretsd.ports.storage import Delete
@@ -71,7 +72,7 @@ async def list_users(call: Call, request: ListUsersRequest) -> ListUsersResponse
 async def attach_policy(call: Call, request: AttachPolicyRequest) -> UserDescription:
     """Give a user what a policy says."""
     user = await call.parts.rows.user(call.account, request.user)
-    await call.parts.rows.policy(call.account, request.policy)
+    await require_operator_for(call, [await call.parts.rows.policy(call.account, request.policy)])
     if request.policy in user.policies:
         return describe_user(user)
     if len(user.policies) >= MAX_POLICIES:
@@ -96,6 +97,7 @@ async def detach_policy(call: Call, request: DetachPolicyRequest) -> UserDescrip
 async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenResponse:
     """Make a bearer token for a user; it is shown this once."""
     user = await call.parts.rows.user(call.account, request.user)
+    await require_operator_for_user(call, user)
     expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
     shown, token = new_token(user, call.time_ms, expires_ms)
     call.fields["token_id"] = token.id
@@ -129,6 +131,7 @@ async def list_tokens(call: Call, request: ListTokensRequest) -> ListTokensRespo
 async def create_binding(call: Call, request: CreateBindingRequest) -> BindingDescription:
     """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
     user = await call.parts.rows.user(call.account, request.user)
+    await require_operator_for_user(call, user)
     binding = Binding(request.proof, call.account, user.name, call.time_ms)
     await call.commit(call.add(binding))
     return BindingDescription(proof=binding.proof, user=binding.user, created_ms=binding.created_ms)

@@ -165,9 +165,10 @@ def _values(document: Any) -> Iterator[bytes]:
         return
     for one in document.get("values", ()) if isinstance(document.get("values"), list) else ():
         yield from _values(one)
-    text, binary, token = (document.get(name) for name in ("text", "binary", "token"))
-    if isinstance(text, str):
-        yield text.encode(errors="surrogatepass")
+    binary, token = document.get("binary"), document.get("token")
+    for text in (document.get("text"), document.get("admin_password")):
+        if isinstance(text, str):
+            yield text.encode(errors="surrogatepass")
     if isinstance(binary, str):
         yield binary.encode(errors="surrogatepass")
         with contextlib.suppress(ValueError):

@@ -75,6 +75,38 @@ def test_no_glob_stands_for_an_account(target, people, resource):
     assert call(target, token, "POST", "/v1/bindings", body).kind == "access-denied"
 
 
+def test_an_accounts_administrator_cannot_make_himself_an_operator(target, people):
+    """Neither by a policy of his own, nor by one that is there, nor by the token of somebody who is one."""
+    reader = people["reader"]
+    reach = {
+        "effect": "Allow",
+        "action": ["ListTargets", "UseTarget"],
+        "resource": ["secret/*", "secretsd:system:target/*"],
+    }
+    for path, body in (
+        ("/v1/policies", {"policy": "mine", "statements": [reach]}),
+        ("/v1/policies", {"policy": "mine", "statements": [SYSTEM]}),
+        ("/v1/users/reader:attach-policy", {"policy": "operator"}),
+        ("/v1/users/admin:create-token", {}),
+        ("/v1/users/operator:create-token", {}),
+    ):
+        answer = call(target, reader, "POST", path, body)
+        assert (answer.status, answer.kind) == (403, "access-denied"), (path, body)
+    assert call(target, reader, "GET", "/v1/targets").kind == "access-denied"
+
+
+def test_an_accounts_administrator_hands_on_the_use_of_targets_and_what_denies(target, people):
+    """A target's own list says who may rotate what there, so this makes nobody an operator."""
+    reader = people["reader"]
+    use = {"effect": "Allow", "action": ["UseTarget"], "resource": ["secretsd:system:target/*"]}
+    never = {"effect": "Deny", "action": ["*"], "resource": ["secretsd:system:*"]}
+    for name, statement in (("use", use), ("never", never)):
+        made = call(target, reader, "POST", "/v1/policies", {"policy": name, "statements": [statement]})
+        assert made.status == 200, name
+        assert call(target, reader, "POST", "/v1/users/reader:attach-policy", {"policy": name}).status == 200
+    assert call(target, reader, "POST", "/v1/users/reader:create-token", {}).status == 200
+
+
 def test_another_accounts_chief_sees_nothing_of_this_one(target, people):
     other = people["other"]
     assert call(target, other, "GET", "/v1/secrets").body == {"secrets": []}
