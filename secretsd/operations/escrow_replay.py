@@ -102,7 +102,7 @@ async def replay_escrow(call: Call, request: ReplayEscrowRequest) -> ReplayEscro
     added = [entry for entry in usable if secret is None or entry.version.number >= secret.next_number]
     present = _Present(call, newest.secret, {entry.version.id for entry in added})
     wanted = await _rotation(call, present, rotation, usable, max(entry.epoch for entry in request.entries))
-    changed = guarded(await _secret(call, present, secret, newest, len(added)), wanted)
+    changed = guarded(await _secret(call, present, secret, newest, len(added)), wanted, call.time_ms)
     changes: list[Change] = [call.replace(secret, changed) if secret is not None else call.add(changed)]
     changes.append(call.replace(rotation, wanted) if rotation is not None else call.add(wanted))
     changes.append(call.add(_step(call, wanted)))

@@ -46,8 +46,6 @@ class ReadBarrier:
 
     async def passed(self, secret: Secret) -> Secret:
         """The secret once its current value may be read; RotationInProgress when that takes over 1.5 seconds."""
-        if secret.barrier is not Barrier.HOLD:
-            return secret
         began = self._clock()
         self._waiting += 1
         if self._looking is None:

@@ -52,7 +52,7 @@ def move(
     changes: list[Change] = [call.replace(rotation, after), call.add(step)]
     if after.steps > KEPT_STEPS and after.steps % TRIM_EVERY == 0:
         changes.append(DeleteSteps(rotation.account, rotation.secret_id, after.steps - KEPT_STEPS))
-    wanted = guarded(changed or secret, after)
+    wanted = guarded(changed or secret, after, call.time_ms)
     if wanted != secret:
         changes.append(call.replace(secret, wanted))
     return after, changes
@@ -73,12 +73,16 @@ async def commit_after_effect(
     raise InvalidState(f"cannot record what became of {call.resource.path}: it is changed all the time")
 
 
-def guarded(secret: Secret, rotation: Rotation) -> Secret:
-    """The secret with the barrier and the pin that go with where its rotation is."""
+def guarded(secret: Secret, rotation: Rotation, now_ms: int) -> Secret:
+    """The secret with the barrier and the pin that go with where its rotation is.
+
+    One connection that breaks is no target that cannot be reached: reads wait on until a second look has failed too.
+    """
     pinned = rotation.state in rotation.rules.pinned
     barrier = Barrier.OPEN
     if rotation.holds_reads:
-        barrier = Barrier.UNPROVED if rotation.away else Barrier.HOLD
+        gone = rotation.away and rotation.since_ms < now_ms
+        barrier = Barrier.UNPROVED if gone else Barrier.HOLD
     elif rotation.state is RotationState.QUARANTINED and rotation.pending_version is not None:
         # Nobody knows which version works until a person has looked, so nobody is made to wait, and all are told.
         pinned = bool(rotation.rules.pinned)

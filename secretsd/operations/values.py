@@ -41,8 +41,9 @@ async def _read(call: Call, secret: Secret, stage: str | None, version_id: str |
     unproved = False
     if version_id is None:
         if secret.barrier is not Barrier.OPEN and (stage is None or stage == CURRENT):
-            secret = await call.parts.barrier.passed(secret)
-            secret.require_active()
+            if secret.barrier is Barrier.HOLD:
+                secret = await call.parts.barrier.passed(secret)
+                secret.require_active()
             unproved = secret.barrier is Barrier.UNPROVED
         version_id = secret.version_at(stage or CURRENT)
     elif stage is not None and secret.version_at(stage) != version_id:

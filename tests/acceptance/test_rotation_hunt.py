@@ -34,7 +34,7 @@ def test_the_served_credential_works_whatever_fails(passable_path: Path) -> None
     def afterwards(site: Site) -> None:
         noticed.extend(_what_is_noticed(site))
 
-    report = hunt(passable_path / "state", plan, seed=seed, bar_seconds=BAR_SECONDS, afterwards=afterwards)
+    report = hunt(passable_path / "state", plan, seed=seed, bar_seconds=BAR_SECONDS, tell=print, afterwards=afterwards)
     print(report)  # shown when the test fails, with the seed
     assert not report.findings
     assert not report.missed

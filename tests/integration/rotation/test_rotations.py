@@ -176,6 +176,23 @@ async def test_reads_wait_while_the_value_is_changed_and_then_get_the_proved_one
     assert nodes[1].parts.barrier.held.longest_seconds >= 0.09
 
 
+async def test_only_a_target_that_stays_away_lets_a_value_out_that_may_be_dead(node, target) -> None:
+    (target.directory / "away").touch()
+    await node.work()
+    assert (await node.rotation()).state == "verifying"
+    with pytest.raises(RotationInProgress):
+        await node.text()
+    node.clock.pass_seconds(1)
+    await node.work()
+    found = await node.call("GetSecretValue", name=NAME)
+    assert (found.text.reveal().decode(), found.unproved) == ("at first", True)
+    (target.directory / "away").unlink()
+    node.clock.pass_seconds(2)
+    await node.work()
+    found = await node.call("GetSecretValue", name=NAME)
+    assert (found.text.reveal().decode(), found.unproved) == (target.accepts, False)
+
+
 async def test_a_read_that_waited_too_long_is_told_to_come_again(node) -> None:
     await step(node, "StageRotationCandidate")
     await step(node, "BeginRotationApply")

@@ -63,6 +63,8 @@ class Filed:
     async def verify(self, job: Job) -> None:
         """The candidate must be what the file holds, and the script must not say that it is unfit."""
         self._log(job, "verify")
+        if self._away(job):
+            raise RotationFailed("target-unreachable", away=True)
         if self._unfit(job):
             raise RotationFailed("unfit")
         if job.candidate is None or self._accepts(job, job.candidate) is not Acceptance.ACCEPTED:
@@ -74,6 +76,9 @@ class Filed:
         if job.current is not None:
             self._put(job, job.current)
         return Outcome.APPLIED
+
+    def _away(self, job: Job) -> bool:
+        return Path(job.settings.directory, "away").exists()
 
     def _unfit(self, job: Job) -> bool:
         return Path(job.settings.directory, "unfit").exists()
