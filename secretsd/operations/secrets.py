@@ -244,7 +244,9 @@ async def erase(call: Call, secret: Secret) -> None:
     gone: list[Change] = []
     if rotation is not None:
         _require_waiting(secret, rotation)
-        gone = [Delete(rotation), DeleteSteps(secret.account, secret.id, rotation.steps)]
+        gone = [Delete(rotation)]
+        if rotation.steps:
+            gone.append(DeleteSteps(secret.account, secret.id, rotation.steps))
         gone += await release_logins(call, rotation)
     await call.commit(Delete(secret), DeleteVersions(secret.account, secret.id), *gone)
     if rotation is not None and rotation.target:

@@ -60,10 +60,13 @@ def _replayed(events: Iterable[Event], journal: Journal) -> dict[Key, Stored]:
     """What the events say that the tables hold; a step that does not follow the one before is a finding."""
     changes: dict[Key, list[tuple[int, int, str]]] = defaultdict(list)
     forgotten: set[tuple[str, ...]] = set()
+    trimmed: dict[tuple[str, ...], int] = {}
     for event in events:
         for table, key, revision, mac in event.get("changes", ()):
             if key[-1] == "*":
                 forgotten.add((key[0], key[1]))  # all versions of an erased secret; its id never comes again
+            elif key[-1].startswith(".."):
+                trimmed[key[0], key[1]] = int(key[-1].removeprefix(".."))  # a history's entries below a number
             else:
                 changes[table, tuple(key)].append((event["time_ms"], revision, mac))
     held: dict[Key, Stored] = {}
@@ -76,6 +79,8 @@ def _replayed(events: Iterable[Event], journal: Journal) -> dict[Key, Stored]:
             if revision != (FIRST_REVISION if last is None else last[0] + 1):
                 journal.finding(f"revision {revision} of a row of {key[0]} does not follow the one before it")
             last = revision, mac
-        if last is not None and not (key[0] in ("secret_versions", "secret_values") and key[1][:2] in forgotten):
+        gone = key[0] in ("secret_versions", "secret_values") and key[1][:2] in forgotten
+        gone = gone or (key[0] == "rotation_steps" and int(key[1][2]) < trimmed.get(key[1][:2], 0))
+        if last is not None and not gone:
             held[key] = last
     return held
