@@ -10,8 +10,7 @@ from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.options import Options
 from secretsd.testing.rotation_hunt.aftermath import END_SECONDS, SERVED_BAR_SECONDS
 from secretsd.testing.rotation_hunt.hunt import hunt
-from secretsd.testing.rotation_hunt.plan import BETWEEN_STATES, FULL_TURNS, GLOBAL, HANGING, draw, shares
-from secretsd.testing.rotation_hunt.points import POINTS
+from secretsd.testing.rotation_hunt.plan import FULL_TURNS, GLOBAL, HANGING, draw, shares
 from secretsd.testing.rotation_hunt.report import ALL_POINTS, ALL_STATES, histogram, point_counts, rarest, state_counts
 from secretsd.testing.rotation_hunt.striker import Hit
 
@@ -23,7 +22,7 @@ def run(options: Options) -> list[Figure]:
     """At 300 faults or more each stratum has its eleven; with fewer each one is met as often as there are enough."""
     seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
     kills = options.kills or FULL_KILLS
-    strata = sum(map(len, POINTS.values())) + len(BETWEEN_STATES)
+    strata = len(draw(1, seed))
     full = kills >= FULL_KILLS
     turns = max(FULL_TURNS, -(-kills // strata)) if full else -(-kills // strata)
     hits: list[Hit] = []

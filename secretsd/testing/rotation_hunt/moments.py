@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from secretsd.testing.cutting_proxy import Fault
 from secretsd.testing.rotation_hunt.blows import Killer
-from secretsd.testing.rotation_hunt.plan import CONNECTION, GLOBAL, IN_DOUBT, Blow, Strike
+from secretsd.testing.rotation_hunt.plan import CONNECTION, GLOBAL, IN_DOUBT, MUCH_LATER, Blow, Strike
 from secretsd.testing.rotation_hunt.points import Passage
 from secretsd.testing.rotation_hunt.site import Place, Site
 
@@ -16,7 +16,7 @@ CHANGES_THAT_FAIL = 5
 """So many changes in a row that surely did not arrive quarantine a rotation."""
 LATEST_SECONDS = 0.3
 CHANGE = ("apply", "change")
-_FAULTS = {"late": Fault.PAUSE, "lost": Fault.BLACK_HOLE, "before": Fault.REPLY_LOST}
+_FAULTS = {"late": Fault.PAUSE, MUCH_LATER: Fault.PAUSE, "lost": Fault.BLACK_HOLE, "before": Fault.REPLY_LOST}
 
 
 class NotMet(Exception):
@@ -62,9 +62,9 @@ class Moments:
                 raise NotMet("the change did not come by")
             if back and (kind := place.ask("CancelRotateSecret", "cancel-rotation")):
                 raise NotMet(f"cancelling it gave {kind}")
-            proxy.strike(fault, wanted)
             if back:
-                proxy.resume()
+                proxy.resume()  # before the next one is armed, which may have to hold its own message
+            proxy.strike(fault, wanted)
         else:
             proxy.strike(fault, wanted)
             place.rotate()
@@ -81,7 +81,7 @@ class Moments:
                     raise NotMet("the change did not come by")
         elif kind := place.ask("RotateSecret", "rotate"):
             raise NotMet(f"rotating it gave {kind}")
-        deadline = time.monotonic() + MOMENT_SECONDS
+        deadline = time.monotonic() + (0.0 if strike.state == "idle" else MOMENT_SECONDS)
         while (standing := place.stored.standing()).state != strike.state:
             if time.monotonic() > deadline or (standing.ended and strike.state != "quarantined"):
                 raise NotMet(f"it was at {standing.state}")

@@ -58,6 +58,8 @@ BETWEEN_STATES: tuple[tuple[str, str], ...] = (
     (ALTERNATING, "quarantined"),
 )
 """States in which the rotator sends nothing: they are met by stopping the workers and looking at the file."""
+MUCH_LATER = "much later"
+LATE = ("late", MUCH_LATER, "lost", "before")
 FULL_TURNS = len(Blow)
 NO_STATEMENTS = ("sasl-1", "sasl-2", "terminate")
 QUICK_SILENT = 10
@@ -72,7 +74,8 @@ class Strike:
     """One blow: at a message of a method (in a state, where it can be sent in two), or in a state alone.
 
     `machine` is "" where whichever secret has the administrator without superuser's rights is meant. `late` says what
-    becomes of the message when a process is killed: it arrives after that, never, or before with its reply lost.
+    becomes of the message when a process is killed: it arrives after that, only after one more rotation, never, or
+    before that with its reply lost.
     """
 
     number: int
@@ -113,6 +116,9 @@ def draw(turns: int, seed: int, *, quick: bool = False, workers: int = 1) -> lis
         for at, (machine, state) in enumerate(BETWEEN_STATES):
             blows = [*sorted(GLOBAL, key=lambda blow: blow.value), *[Blow.ATTEMPT] * (state == "candidate-stored")]
             strikes.append(Strike(len(strikes), machine, blows[(turn + at) % len(blows)], state))
+        # What nothing but settling can meet: a change that was sent and arrives when nobody expects it any more.
+        machine = (ALTERNATING, SINGLE)[turn % 2]
+        strikes.append(Strike(len(strikes), machine, Blow.ATTEMPT, "applying", "apply", "change", MUCH_LATER))
     return rng.sample(strikes, len(strikes))
 
 
@@ -143,7 +149,7 @@ def _state(method: str, machine: str, in_doubt: str) -> str:
 def _late(rng: random.Random, blow: Blow, workers: int) -> str:
     """An attempt that lives on would wait for a lost message until its deadline: only where it dies may one be lost."""
     dies = blow in (Blow.ATTEMPT, Blow.HOST, Blow.WHOLE) or (blow is Blow.WORKER and workers == 1)
-    drawn = rng.choice(("late", "lost", "before"))
+    drawn = rng.choice(LATE)
     return drawn if dies else "late"
 
 

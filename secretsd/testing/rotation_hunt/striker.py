@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from secretsd.testing.rotation_hunt.aftermath import END_SECONDS, Aftermath
 from secretsd.testing.rotation_hunt.blows import Killer
 from secretsd.testing.rotation_hunt.moments import Met, Moments, NotMet
-from secretsd.testing.rotation_hunt.plan import GLOBAL, Strike
+from secretsd.testing.rotation_hunt.plan import GLOBAL, MUCH_LATER, Strike
 from secretsd.testing.rotation_hunt.points import Passage
 from secretsd.testing.rotation_hunt.site import Place, Site
 
 TRIES = 2
+ARRIVAL_SECONDS = 0.2
+TRIES_BETWEEN = 10
+"""A state in which nothing is sent may be over within a millisecond or two; then the rotation is simply let go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Striker:
 
     def strike(self, strike: Strike) -> Hit | None:
         """Make the strike and look at what is left; None when the moment could not be met."""
-        for _ in range(TRIES):
+        for _ in range(TRIES if strike.method else TRIES_BETWEEN):
             try:
                 return self._once(strike)
             except NotMet as missed:
@@ -81,6 +84,11 @@ class Striker:
         for one in felt:
             one.ends(strike)
         ended = time.monotonic() - met.begun
+        if strike.late == MUCH_LATER and strike.method:
+            self._place.rotate()
+            self._aftermath.ends(strike)
+            self._place.proxy.resume()  # what the killed process had sent arrives at what is left of its session
+            time.sleep(ARRIVAL_SECONDS)
         for one in felt:
             one.sound(strike)
         return Hit(strike, met.states, met.passage, served, ended, self._aftermath.result(strike))
