@@ -109,6 +109,7 @@ class Rotation:
     matters, by id; each note is sealed like a value, in base64. `cancelled` asks for the way back at the next step.
     `run` counts rotations, `steps` the entries of the history. `epoch_floor`: the next lease's epoch is above it.
     `restored` is set while nobody knows which version works because the storage is an older one than the target.
+    `unnoted` is set while a rotator that notes before its effect has noted nothing: what it applies cannot be applied.
     """
 
     account: str
@@ -139,6 +140,7 @@ class Rotation:
     steps: int = 0
     epoch_floor: int = 0
     restored: bool = False
+    unnoted: bool = False
 
     @property
     def next_run(self) -> int:
@@ -148,7 +150,9 @@ class Rotation:
     @property
     def holds_reads(self) -> bool:
         """True in the states of the read barrier; after a restore no machine's current version is known to work."""
-        return self.state in self.rules.held or (self.restored and self.state not in WAITING)
+        if self.restored:
+            return self.state not in WAITING
+        return self.state in self.rules.held and not (self.state is RotationState.APPLYING and self.unnoted)
 
     @property
     def rules(self) -> Machine:
@@ -172,6 +176,7 @@ class Rotation:
             )
         if state is not self.state:
             changes.setdefault("since_ms", now_ms)
+            changes.setdefault("unnoted", False)
         return replace(self, state=state, **changes)
 
 

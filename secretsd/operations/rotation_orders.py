@@ -59,6 +59,12 @@ async def able(call: Call, rotation: Rotation, ability: str) -> bool:
     return description is not None and ability in description.abilities
 
 
+async def notes_first(call: Call, rotation: Rotation) -> bool:
+    """Whether the rotation's rotator changes nothing before it has noted that it is about to."""
+    description = await description_of(call, rotation.rotator)
+    return description is not None and description.notes_first
+
+
 async def job_order(call: Call, request: StepRequest, secret: Secret, rotation: Rotation) -> JobOrder:
     """The order for one attempt; RotationFailed when the target may not be used any more."""
     return JobOrder(

@@ -18,6 +18,7 @@ from secretsd.operations.rotation_orders import (
     able,
     candidate_of,
     job_order,
+    notes_first,
     staged,
     stored_at,
 )
@@ -54,10 +55,12 @@ async def resolve_rotation(call: Call, request: StepRequest) -> StepResponse:
         raise RotationFailed("no-version-accepted")  # each login changes itself, and none can log in
     if rotation.attempts + 1 >= MAX_ATTEMPTS:
         return await _stopped(call, secret, rotation)
-    # The same candidate again, byte for byte. What was noted about the attempt before is settled.
+    # The same candidate again, byte for byte. What was noted about the attempt before is settled, and where the target is
+    # on the current version, it is known again which one works.
     moved, changes = move(
         call, secret, rotation, RotationState.APPLYING,
         attempts=rotation.attempts + 1, journal=rotation.journal[:1], away=False,
+        unnoted=await notes_first(call, rotation), restored=rotation.restored and accepted is None,
     )  # fmt: skip
     await call.commit(*changes)
     return at(moved)

@@ -14,8 +14,8 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
-from secretsd.operations.rotation_moves import Moved, commit_after_effect, move
-from secretsd.operations.rotation_orders import StepRequest, candidate_of, job_order, sealed_note, stored, stored_at
+from secretsd.operations.rotation_moves import Moved, commit_after_effect, guarded, move
+from secretsd.operations.rotation_orders import StepRequest, candidate_of, job_order, notes_first, sealed_note, stored, stored_at
 from secretsd.operations.versions import make_version, prune, require_key_use
 from secretsd.ports.escrow import EscrowEntry
 from secretsd.ports.rotator import JobOrder, Outcome, RotationFailed
@@ -149,20 +149,27 @@ async def begin_rotation_apply(call: Call, request: StepRequest) -> StepResponse
     # What was noted about an attempt that surely changed nothing is of no use any more.
     journal = rotation.journal[:1]
     moved, changes = move(
-        call, secret, rotation, RotationState.APPLYING, since_ms=since_ms, away=False, journal=journal
-    )
+        call, secret, rotation, RotationState.APPLYING, since_ms=since_ms, away=False, journal=journal,
+        unnoted=await notes_first(call, rotation),
+    )  # fmt: skip
     if moved.machine is not MachineKind.STANDALONE:
         await _keep(call, request, secret, moved)
     await call.commit(*changes)
-    if moved.rules.held:
-        await asyncio.sleep(BARRIER_SECONDS)
+    await _until_held(moved)
     return at(moved)
+
+
+async def _until_held(rotation: Rotation) -> None:
+    """Return once every read that is answered from now on has met the barrier, where the rotation holds reads."""
+    if rotation.holds_reads:
+        await asyncio.sleep(BARRIER_SECONDS)
 
 
 async def _keep(call: Call, request: StepRequest, secret: Secret, rotation: Rotation) -> None:
     version = await call.parts.rows.version(secret, candidate_of(rotation))
     sealed = await call.parts.rows.value(secret, version.id)
-    await call.parts.escrow.keep(EscrowEntry(call.time_ms, request.epoch, secret, rotation, version, sealed))
+    kept = replace(rotation, unnoted=False)  # whoever comes back to this cannot know
+    await call.parts.escrow.keep(EscrowEntry(call.time_ms, request.epoch, secret, kept, version, sealed))
 
 
 @operation("ApplyRotation", None, audited=("epoch",))
@@ -190,10 +197,16 @@ async def apply_rotation(call: Call, request: StepRequest) -> StepResponse:
 
 @operation("RecordRotationNote", None, audited=("epoch",))
 async def record_rotation_note(call: Call, request: NoteRequest) -> StepResponse:
-    """Store what the rotator noted about the candidate, durably, before the rotator goes on."""
-    _, rotation = await stored_at(call, request, RotationState.APPLYING)
+    """Store what the rotator noted about the candidate, durably, before the rotator goes on; from then on reads wait."""
+    secret, rotation = await stored_at(call, request, RotationState.APPLYING)
     if len(rotation.journal) >= MAX_NOTES:
         raise RotationFailed("too-many-notes")
-    noted = replace(rotation, journal=(*rotation.journal, request.note))
-    await call.commit(call.replace(rotation, noted))
+    noted = replace(rotation, journal=(*rotation.journal, request.note), unnoted=False)
+    changes = [call.replace(rotation, noted)]
+    wanted = guarded(secret, noted, call.time_ms)
+    if wanted != secret:
+        changes.append(call.replace(secret, wanted))
+    await call.commit(*changes)
+    if rotation.unnoted:
+        await _until_held(noted)
     return at(noted)

@@ -144,6 +144,14 @@ class IssuingRotator(Rotator, Protocol):
         ...
 
 
+class NotingRotator(Rotator, Protocol):
+    """Notes what it is about to do before it does it."""
+
+    notes_first: ClassVar[bool]
+    """True where `apply` surely changes nothing before a `note` of its own has returned: then reads wait from that note
+    on, and not while the target is being reached."""
+
+
 class TargetedRotator(Rotator, Protocol):
     """Reaches a target that operators describe."""
 
@@ -179,7 +187,8 @@ class RevokingRotator(Rotator, Protocol):
 class RotatorDescription:
     """A rotator as a worker knows it, without its code: its name, its settings' JSON Schema, what it can do.
 
-    `address_schema` is None where it needs no target. `abilities` are the optional methods that it has.
+    `address_schema` is None where it needs no target. `abilities` are the optional methods that it has. `notes_first` is
+    NotingRotator's.
     """
 
     name: str
@@ -188,6 +197,7 @@ class RotatorDescription:
     abilities: frozenset[str]
     machine: MachineKind = MachineKind.STANDALONE
     address_schema: Mapping[str, Any] | None = None
+    notes_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

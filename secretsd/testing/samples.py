@@ -173,6 +173,7 @@ def later_fields() -> list[Record]:
             steps=40,
             epoch_floor=12,
             restored=True,
+            unnoted=True,
         ),
         replace(rotation_step(1, "id-of-prod/db/held"), result=RotationResult.QUARANTINED),
     ]

@@ -130,6 +130,31 @@ def barrier_never_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation_moves, "guarded", lambda *of: replace(genuine(*of), barrier=Barrier.OPEN))
 
 
+def a_note_that_holds_no_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation_steps, "guarded", lambda secret, *_: secret)
+
+
+def reads_are_held_after_the_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wrong(genuine: Step, call: Any, request: Any) -> Any:
+        host = call.parts.rotators
+
+        async def apply(order: Any, note: Any) -> Outcome:
+            notes = []
+
+            async def later(data: bytes) -> None:
+                notes.append(data)
+
+            outcome = await host.apply(order, later)
+            for data in notes:
+                await note(data)
+            return outcome
+
+        Instead(call, apply=apply)
+        return await genuine(call, request)
+
+    step(monkeypatch, "ApplyRotation", wrong)
+
+
 def reads_pass_the_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
     async def passed(_: ReadBarrier, secret: Secret) -> Secret:
         return secret
@@ -191,6 +216,8 @@ MUTANTS = (
     Mutant(revoke_without_grace, "I5", "overlapping"),
     Mutant(unknown_means_rejected, "I2"),
     Mutant(barrier_never_closed, "I4"),
+    Mutant(a_note_that_holds_no_reads, "I4"),
+    Mutant(reads_are_held_after_the_effect, "I4"),
     Mutant(reads_pass_the_barrier, "I4"),
     Mutant(no_fence, "I6"),
     Mutant(ends_silently, "I9"),

@@ -31,6 +31,7 @@ class PostgreSQLRotator:
     Settings: ClassVar[type] = PostgreSQLSettings
     Address: ClassVar[type] = PostgreSQLAddress
     machine: ClassVar[MachineKind] = MachineKind.SINGLE_USER
+    notes_first: ClassVar[bool] = True
 
     async def prepare(self, job: Job) -> Candidate:
         """A new password and its verifier, made with the server's own iterations; nothing is changed."""

@@ -196,6 +196,7 @@ def _describe(rotator: Rotator) -> RotatorDescription:
         abilities=frozenset(name for name in _OPTIONAL_METHODS if callable(getattr(rotator, name, None))),
         machine=rotator.machine,
         address_schema=None if (address := getattr(rotator, "Address", None)) is None else msgspec.json.schema(address),
+        notes_first=getattr(rotator, "notes_first", False) is True,
     )
 
 

@@ -19,6 +19,7 @@ class Profile:
     logins: tuple[str, ...] = ("app",)
     alone: bool = False
     abilities: frozenset[str] = frozenset({"restore"})
+    notes_first: bool = False
 
     @property
     def overlapping(self) -> bool:
@@ -36,16 +37,17 @@ class Profile:
             self.abilities,
             MachineKind.SINGLE_USER if alternating else self.machine,
             None if self.machine is MachineKind.STANDALONE else _SCHEMA,
+            self.notes_first,
         )
 
 
 PROFILES = (
-    Profile("single-user", MachineKind.SINGLE_USER),
-    Profile("single-user alone", MachineKind.SINGLE_USER, alone=True),
+    Profile("single-user", MachineKind.SINGLE_USER, notes_first=True),
+    Profile("single-user alone", MachineKind.SINGLE_USER, alone=True, notes_first=True),
     Profile("single-user for good", MachineKind.SINGLE_USER, abilities=frozenset()),
     Profile("alternating", MachineKind.ALTERNATING, ("app_a", "app_b"), abilities=frozenset({"restore", "idle"})),
     Profile("alternating alone", MachineKind.ALTERNATING, ("app_a", "app_b"), True, frozenset({"restore", "idle"})),
     Profile("overlapping", MachineKind.OVERLAPPING, abilities=frozenset({"restore", "revoke"})),
     Profile("standalone", MachineKind.STANDALONE, (), abilities=frozenset()),
 )
-"""`for good` can not go back: its rotator has no `restore`."""
+"""`for good` can not go back: its rotator has no `restore`; it may change the target before it has noted anything."""

@@ -105,7 +105,8 @@ class Watch:
             self.found("I9", "the history has other entries than the rotation counts")
         if stored.history is not None and stored.history.state is not rotation.state:
             self.found("I9", "the history does not end where the rotation stands")
-        if rotation.state in rotation.rules.held and stored.secret.barrier is Barrier.OPEN:
+        unbegun = rotation.state is RotationState.APPLYING and rotation.unnoted
+        if rotation.state in rotation.rules.held and not unbegun and stored.secret.barrier is Barrier.OPEN:
             self.found("I4", "the barrier is open while the value may be dead")
         if rotation.state in rotation.rules.pinned and not stored.secret.pinned:
             self.found("I2", "versions in play are not pinned")
@@ -177,6 +178,8 @@ class Watch:
         if order.epoch < self._epoch and not self._target.open_to_all:
             self.found("I6", "the target is changed under a stale epoch")
         self._epoch = max(self._epoch, order.epoch)
+        if self.stored.rotation.rules.held and self.stored.secret.barrier is Barrier.OPEN:
+            self.found("I4", "the target is changed before the barrier is stored")
 
     def applying(self, order: JobOrder) -> bool:
         """I1: the candidate and the intent are stored, and in the escrow, before the target hears of it.
@@ -203,8 +206,6 @@ class Watch:
         sealed = self._durable.sealed(stored.secret, candidate.version_id)
         if not any(entry.sealed == sealed for entry in at_once(self._escrow.entries())):
             self.found("I1", "the candidate is applied before it is in the escrow")
-        if rotation.rules.held and stored.secret.barrier is Barrier.OPEN:
-            self.found("I4", "the candidate is applied before the barrier is stored")
         if self._target.unsettled or self._target.in_flight:
             self.found("I3", "applied again before what was in flight was settled")
 

@@ -176,6 +176,29 @@ async def test_reads_wait_while_the_value_is_changed_and_then_get_the_proved_one
     assert nodes[1].parts.barrier.held.longest_seconds >= 0.09
 
 
+async def test_reads_go_on_while_a_target_is_reached_by_a_rotator_that_notes_first(node, nodes, target) -> None:
+    settings = {"directory": str(target.directory)}
+    await node.call("RotateSecret", name=NAME, rotator="filed-noting", settings=settings)
+    for name in ("far", "slow"):
+        (target.directory / name).touch()
+    working = asyncio.create_task(node.work())
+    async with asyncio.timeout(20):
+        while "far" not in target.log:
+            await asyncio.sleep(0.01)
+        assert (await node.rotation()).state == "applying"
+        assert [await one.text() for one in nodes] == ["at first"] * 2
+        (target.directory / "far").unlink()
+        while "slow" not in target.log:
+            await asyncio.sleep(0.01)
+        reads = [asyncio.create_task(one.text()) for one in nodes]
+        await asyncio.sleep(0.1)
+        assert not any(read.done() for read in reads), "it is about to change the target"
+        (target.directory / "slow").unlink()
+        await working
+        assert await asyncio.gather(*reads) == [target.accepts] * 2
+    assert target.accepts != "at first"
+
+
 async def test_only_a_target_that_stays_away_lets_a_value_out_that_may_be_dead(node, target) -> None:
     (target.directory / "away").touch()
     await node.work()

@@ -1,5 +1,6 @@
 """A rotator whose target is a file: what the file holds is what the target accepts. A script says what goes wrong."""
 
+import asyncio
 import os
 import signal
 import uuid
@@ -106,3 +107,25 @@ class Filed:
     def _log(self, job: Job, line: str) -> None:
         with Path(job.settings.directory, "log").open("a") as log:
             log.write(line + "\n")
+
+
+class FiledNoting(Filed):
+    """As Filed, and says that it changes nothing before its first note. `far` and `slow` say where it dawdles."""
+
+    name: ClassVar[str] = "filed-noting"
+    notes_first: ClassVar[bool] = True
+
+    async def apply(self, job: Job, note: Note) -> Outcome:
+        """Reach the target, which takes as long as there is a file `far`; `slow` is for the change itself."""
+
+        async def noted(data: bytes) -> None:
+            await note(data)
+            await self._while("slow", job)
+
+        await self._while("far", job)
+        return await super().apply(job, noted)
+
+    async def _while(self, name: str, job: Job) -> None:
+        self._log(job, name)
+        while Path(job.settings.directory, name).exists():
+            await asyncio.sleep(0.01)
