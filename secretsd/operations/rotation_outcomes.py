@@ -55,8 +55,8 @@ async def resolve_rotation(call: Call, request: StepRequest) -> StepResponse:
         raise RotationFailed("no-version-accepted")  # each login changes itself, and none can log in
     if rotation.attempts + 1 >= MAX_ATTEMPTS:
         return await _stopped(call, secret, rotation)
-    # The same candidate again, byte for byte. What was noted about the attempt before is settled, and where the target is
-    # on the current version, it is known again which one works.
+    # The same candidate again, byte for byte. What was noted about the attempt before is settled; and where the target
+    # is on the current version, it is known again which one works.
     moved, changes = move(
         call, secret, rotation, RotationState.APPLYING,
         attempts=rotation.attempts + 1, journal=rotation.journal[:1], away=False,

@@ -15,7 +15,15 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation_moves import Moved, commit_after_effect, guarded, move
-from secretsd.operations.rotation_orders import StepRequest, candidate_of, job_order, notes_first, sealed_note, stored, stored_at
+from secretsd.operations.rotation_orders import (
+    StepRequest,
+    candidate_of,
+    job_order,
+    notes_first,
+    sealed_note,
+    stored,
+    stored_at,
+)
 from secretsd.operations.versions import make_version, prune, require_key_use
 from secretsd.ports.escrow import EscrowEntry
 from secretsd.ports.rotator import JobOrder, Outcome, RotationFailed
@@ -197,7 +205,7 @@ async def apply_rotation(call: Call, request: StepRequest) -> StepResponse:
 
 @operation("RecordRotationNote", None, audited=("epoch",))
 async def record_rotation_note(call: Call, request: NoteRequest) -> StepResponse:
-    """Store what the rotator noted about the candidate, durably, before the rotator goes on; from then on reads wait."""
+    """Store what the rotator noted about the candidate, durably, before it goes on; from then on reads wait."""
     secret, rotation = await stored_at(call, request, RotationState.APPLYING)
     if len(rotation.journal) >= MAX_NOTES:
         raise RotationFailed("too-many-notes")

@@ -187,8 +187,8 @@ class RevokingRotator(Rotator, Protocol):
 class RotatorDescription:
     """A rotator as a worker knows it, without its code: its name, its settings' JSON Schema, what it can do.
 
-    `address_schema` is None where it needs no target. `abilities` are the optional methods that it has. `notes_first` is
-    NotingRotator's.
+    `address_schema` is None where it needs no target. `abilities` are the optional methods that it has. `notes_first`
+    is NotingRotator's.
     """
 
     name: str

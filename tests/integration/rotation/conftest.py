@@ -124,7 +124,8 @@ def rotator_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen(16)
-        configuration = RotatorHostConfiguration(rotators=("random", "filed", "filed-noting"), allowed_uids=(os.getuid(),))
+        names = ("random", "filed", "filed-noting")
+        configuration = RotatorHostConfiguration(rotators=names, allowed_uids=(os.getuid(),))
         spec = ChildSpec(
             "rotator", (sys.executable, "-I", "-c", PROGRAM), os.getuid(), os.getgid(),
             msgspec.json.encode(configuration),

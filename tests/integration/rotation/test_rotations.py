@@ -30,6 +30,11 @@ async def step(node, operation: str) -> None:
     await node.pipeline.run_scheduled(catalogue()[operation], StepRequest(name=NAME, epoch=1), principal, None)
 
 
+async def until_logged(target, line: str) -> None:
+    while line not in target.log:
+        await asyncio.sleep(0.01)  # noqa: ASYNC110  # another process writes it
+
+
 async def test_a_rotation_ends_with_what_the_target_accepts(node, target) -> None:
     await node.work()
     assert await node.text() == target.accepts
@@ -183,13 +188,11 @@ async def test_reads_go_on_while_a_target_is_reached_by_a_rotator_that_notes_fir
         (target.directory / name).touch()
     working = asyncio.create_task(node.work())
     async with asyncio.timeout(20):
-        while "far" not in target.log:
-            await asyncio.sleep(0.01)
+        await until_logged(target, "far")
         assert (await node.rotation()).state == "applying"
         assert [await one.text() for one in nodes] == ["at first"] * 2
         (target.directory / "far").unlink()
-        while "slow" not in target.log:
-            await asyncio.sleep(0.01)
+        await until_logged(target, "slow")
         reads = [asyncio.create_task(one.text()) for one in nodes]
         await asyncio.sleep(0.1)
         assert not any(read.done() for read in reads), "it is about to change the target"

@@ -127,5 +127,8 @@ class FiledNoting(Filed):
 
     async def _while(self, name: str, job: Job) -> None:
         self._log(job, name)
-        while Path(job.settings.directory, name).exists():
-            await asyncio.sleep(0.01)
+        while self._is(name, job):
+            await asyncio.sleep(0.01)  # noqa: ASYNC110  # another process takes the file away
+
+    def _is(self, name: str, job: Job) -> bool:
+        return Path(job.settings.directory, name).exists()
