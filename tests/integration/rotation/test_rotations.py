@@ -31,8 +31,8 @@ async def step(node, operation: str) -> None:
 
 
 async def until_logged(target, line: str) -> None:
-    while line not in target.log:
-        await asyncio.sleep(0.01)  # noqa: ASYNC110  # another process writes it
+    while line not in target.log:  # noqa: ASYNC110  # another process writes it
+        await asyncio.sleep(0.01)
 
 
 async def test_a_rotation_ends_with_what_the_target_accepts(node, target) -> None:

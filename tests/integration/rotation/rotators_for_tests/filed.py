@@ -127,8 +127,8 @@ class FiledNoting(Filed):
 
     async def _while(self, name: str, job: Job) -> None:
         self._log(job, name)
-        while self._is(name, job):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  # another process takes the file away
+        while self._is(name, job):  # noqa: ASYNC110  # another process takes the file away
+            await asyncio.sleep(0.01)
 
     def _is(self, name: str, job: Job) -> bool:
         return Path(job.settings.directory, name).exists()
