@@ -14,12 +14,12 @@ from secretsd.api.rotation import (
 )
 from secretsd.api.secrets import RotationDescription, WindowDescription
 from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
-from secretsd.domain.rotation import WAITING, Rotation, RotationState
+from secretsd.domain.rotation import WAITING, Rotation, RotationResult, RotationState
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import Secret
 from secretsd.operations.call import Call
 from secretsd.operations.registry import operation
-from secretsd.operations.rotation_moves import move, next_due
+from secretsd.operations.rotation_moves import Moved, move, next_due
 from secretsd.operations.rotation_setup import configured, require_accepted
 from secretsd.ports.storage import Change, Replace, StaleRecord
 
@@ -97,9 +97,11 @@ async def cancel_rotate_secret(call: Call, request: CancelRotateSecretRequest) -
     """Stop the clock of a rotation; one that is under way is led back to the value before, where the target can."""
     secret, before = await _rotated(call, request.name)
     between = before.state not in WAITING
-    due = call.time_ms if between else None
-    after = replace(before, enabled=False, cancelled=between, next_due_ms=due)
-    await call.commit(call.replace(before, after))
+    after, changes = _stopped(call, secret, before)
+    if between:
+        after = replace(after, cancelled=True, next_due_ms=call.time_ms)
+        changes = [call.replace(before, after)]
+    await call.commit(*changes)
     return RotationResponse(name=secret.name, rotation=describe_rotation(after))
 
 
@@ -107,9 +109,8 @@ async def cancel_rotate_secret(call: Call, request: CancelRotateSecretRequest) -
 async def pause_rotation(call: Call, request: PauseRotationRequest) -> RotationResponse:
     """Stop the clock of a rotation. One that is between two steps is finished first: a candidate is never abandoned."""
     secret, before = await _rotated(call, request.name)
-    due = None if before.state in WAITING else before.next_due_ms
-    after = replace(before, enabled=False, next_due_ms=due)
-    await call.commit(call.replace(before, after))
+    after, changes = _stopped(call, secret, before)
+    await call.commit(*changes)
     return RotationResponse(name=secret.name, rotation=describe_rotation(after))
 
 
@@ -130,6 +131,18 @@ async def resume_rotation(call: Call, request: ResumeRotationRequest) -> Rotatio
         after = replace(after, next_due_ms=next_due(call, after, call.time_ms))
     await call.commit(call.replace(before, after))
     return RotationResponse(name=secret.name, rotation=describe_rotation(after))
+
+
+def _stopped(call: Call, secret: Secret, before: Rotation) -> Moved:
+    """The rotation without its clock. A run whose attempts have failed so far, and no candidate waits, ends here."""
+    if before.state is RotationState.IDLE and (before.attempts or before.away):
+        return move(
+            call, secret, before, RotationState.IDLE, result=RotationResult.ROLLED_BACK,
+            enabled=False, next_due_ms=None, attempts=0, away=False,
+        )  # fmt: skip
+    due = None if before.state in WAITING else before.next_due_ms
+    after = replace(before, enabled=False, next_due_ms=due)
+    return after, [call.replace(before, after)]
 
 
 async def _rotated(call: Call, name: str) -> tuple[Secret, Rotation]:
