@@ -111,6 +111,8 @@ async def replay_escrow(call: Call, request: ReplayEscrowRequest) -> ReplayEscro
         changes += [call.add(replace(entry.version, revision=0)), call.add(replace(entry.sealed, revision=0))]
     call.fields["versions"] = tuple(entry.version.id for entry in usable)
     call.fields["secret_came_back"] = secret is None
+    # What is applied from now on is under higher epochs, of which a storage that is restored once more knows nothing.
+    await call.parts.escrow.keep(replace(newest, time_ms=call.time_ms, epoch=wanted.epoch_floor))
     await call.commit(*changes)
     return ReplayEscrowResponse(candidates=len(usable))
 

@@ -95,6 +95,14 @@ async def test_the_newest_becomes_the_candidate_whose_fate_is_unknown(house: Any
     assert rotation.steps == 1
 
 
+async def test_a_storage_that_is_restored_once_more_begins_above_all_that_came_after_the_first(house: Any) -> None:
+    secret = await made(house)
+    await replay(house, entry_of(secret, 6, "c-3"))
+    (entry,) = await house.parts.escrow.entries()
+    assert entry.epoch == (await rotation_of(house, secret)).epoch_floor == 76 + FORGOTTEN_EPOCHS
+    assert (entry.version.id, entry.rotation.pending_version) == ("c-6", "c-6")
+
+
 async def test_a_stage_whose_version_is_lost_stays_where_the_backup_has_it(house: Any) -> None:
     """What somebody put by hand after the backup is in no escrow."""
     secret = await made(house)
