@@ -17,6 +17,8 @@ NAMES = (
     "reads",
     "workers",
     "writes",
+    "transit",
+    "envelope",
     "scale",
     "plans",
     "split",

@@ -39,11 +39,14 @@ cluster_addr = "https://127.0.0.1:{cluster_port}"
 log_level = "warn"
 """
 # The policy `default` would be looked through at every request as well and double its cost.
-_POLICY = 'path "kv/*" { capabilities = ["create", "read", "update"] }'
+_POLICY = """
+path "kv/*" { capabilities = ["create", "read", "update"] }
+path "transit/*" { capabilities = ["create", "read", "update"] }
+"""
 
 
 class OpenBao:
-    """A running server. `token` may read and write below kv/ and nothing else."""
+    """A running server. `token` may read and write below kv/, use keys below transit/, and nothing else."""
 
     def __init__(self, directory: Path, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.pid = process.pid
@@ -88,6 +91,18 @@ class OpenBao:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+    def make_key(self, name: str, kind: str) -> None:
+        """A key of the transit engine, which is mounted with the first one."""
+        mounted: dict[str, Any] = self.call("GET", "/v1/sys/mounts")
+        if "transit/" not in mounted:
+            self.call("POST", "/v1/sys/mounts/transit", {"type": "transit"})
+        self.call("POST", f"/v1/transit/keys/{name}", {"type": kind})
+
+    def transit(self, path: str, body: dict[str, Any], expected: bytes) -> Exchange:
+        """A request to the transit engine, and bytes that its answer must hold."""
+        headers = [("X-Vault-Token", self.token), ("Content-Type", "application/json")]
+        return Exchange(request_bytes("POST", f"/v1/transit/{path}", headers, json.dumps(body).encode()), expected)
 
     def read(self, name: str, value: str) -> Exchange:
         """Reading a secret, and the value that must come back."""

@@ -33,6 +33,16 @@ class Ours:
         request = http("PUT", secret_path(name, "value"), headers, b'{"text":"' + body + b'"}')
         return Exchange(request, b'"number":{number},', first)
 
+    def make_key(self, spec: str, usage: str) -> str:
+        """A CMK; its id."""
+        answered = self.daemon.call("POST", "/v1/keys", {"spec": spec, "usage": usage})
+        return str(require(answered)["id"])
+
+    def post(self, path: str, body: Mapping[str, Any], expected: bytes) -> Exchange:
+        """A request with a JSON body by token, and bytes that its answer must hold."""
+        headers = [("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json")]
+        return Exchange(http("POST", path, headers, json.dumps(body).encode()), expected)
+
     def create(self, values: Mapping[str, str | None]) -> None:
         """Make secrets, each with its value, if it is to have one yet."""
         connection = self.daemon.connect()
@@ -57,13 +67,14 @@ def running(state_dir: Path, **settings: Any) -> Iterator[Ours]:
 
 
 def reader_token(daemon: Daemon) -> str:
-    """A token of a new user who may read and write values below bench/."""
-    statement = {
+    """A token of a new user who may read and write values below bench/, and use keys."""
+    values = {
         "effect": "Allow",
         "action": ["GetSecretValue", "PutSecretValue", "DescribeSecret"],
         "resource": ["secret/bench/*"],
     }
-    require(daemon.call("POST", "/v1/policies", {"policy": "bench", "statements": [statement]}))
+    keys = {"effect": "Allow", "action": ["Encrypt", "Decrypt", "GenerateDataKey", "Sign"], "resource": ["key/*"]}
+    require(daemon.call("POST", "/v1/policies", {"policy": "bench", "statements": [values, keys]}))
     require(daemon.call("POST", "/v1/users", {"user": "bench"}))
     require(daemon.call("POST", "/v1/users/bench:attach-policy", {"policy": "bench"}))
     return str(require(daemon.call("POST", "/v1/users/bench:create-token", {}))["token"])

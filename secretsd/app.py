@@ -16,6 +16,7 @@ from secretsd.adapters import child
 from secretsd.adapters.calendar import TriggerCalendar
 from secretsd.adapters.file_escrow import FileEscrow
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
+from secretsd.adapters.keystore_process.lanes import LaneKeyStore
 from secretsd.adapters.rotator_host.client import ProcessRotatorHost
 from secretsd.adapters.sqlite import open_storage
 from secretsd.adapters.system_clock import SystemClock
@@ -31,6 +32,10 @@ from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
 from secretsd.services.escrow import EscrowKeeper
 from secretsd.services.health import Health
+from secretsd.services.key_deletion import KeyDeletions
+from secretsd.services.key_reencryption import ReEncryptions
+from secretsd.services.key_rotation import KeyRotations
+from secretsd.services.root_rewrap import RootRewraps
 from secretsd.services.rotation import Rotations
 from secretsd.services.secret_deletion import SecretDeletions
 from secretsd.settings import Settings
@@ -76,7 +81,10 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
     control = child.Control()
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
-        keystore = ProcessKeyStore(settings.keystore_socket, deadline_seconds=settings.keystore.call_seconds)
+        keystore = LaneKeyStore(
+            ProcessKeyStore(settings.keystore_socket, deadline_seconds=settings.keystore.call_seconds),
+            ProcessKeyStore(settings.keystore_slow_socket, deadline_seconds=settings.keystore.slow_seconds),
+        )
         stack.push_async_callback(keystore.close)
         storage_key = await _patiently(keystore)
         authenticator = RecordAuthenticator(storage_key.reveal())
@@ -127,7 +135,9 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         for listener in listeners:
             listener.start()
         rotations = Rotations(pipeline)
-        services = (rotations, SecretDeletions(pipeline), keeper, health)
+        deletions = (SecretDeletions(pipeline), KeyDeletions(pipeline))
+        on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), RootRewraps(pipeline))
+        services = (rotations, *deletions, *on_keys, keeper, health)
         running = [asyncio.create_task(service.run()) for service in services]
         control.ready()
         await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
@@ -142,7 +152,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
     control.close()
 
 
-async def _patiently(keystore: ProcessKeyStore) -> Plaintext:
+async def _patiently(keystore: LaneKeyStore) -> Plaintext:
     said = False
     while True:
         try:

@@ -50,6 +50,9 @@ class KeystoreSettings:
     )
     stall_seconds: float = setting(1.0, "A key store that answers nothing for so long is killed and started again.")
     call_seconds: float = setting(2.0, "The longest that a call waits for the key store.")
+    slow_seconds: float = setting(
+        30.0, "The same two bounds for what is slow in any HSM, in a process of its own: making RSA keys, using them."
+    )
     max_loaded_keys: int = setting(1000, "How many keys are held as session objects at once.")
     rate_per_account: float = setting(20_000, "Key operations a second that one account may ask for; 0 is no limit.")
 
@@ -149,6 +152,11 @@ class Settings:
         return Path(self.runtime_dir, "keystore.sock")
 
     @property
+    def keystore_slow_socket(self) -> Path:
+        """Where workers reach the keystore process of the slow lane."""
+        return Path(self.runtime_dir, "keystore-slow.sock")
+
+    @property
     def rotator_socket(self) -> Path:
         """Where workers reach the rotator host."""
         return Path(self.runtime_dir, "rotator.sock")
@@ -207,6 +215,7 @@ def check(settings: Settings) -> list[str]:
     positive = (
         ("keystore.stall_seconds", settings.keystore.stall_seconds),
         ("keystore.call_seconds", settings.keystore.call_seconds),
+        ("keystore.slow_seconds", settings.keystore.slow_seconds),
         ("rotation.attempt_seconds", settings.rotation.attempt_seconds),
         ("rotation.min_interval_seconds", settings.rotation.min_interval_seconds),
         ("limits.header_seconds", settings.limits.header_seconds),

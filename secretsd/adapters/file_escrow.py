@@ -45,19 +45,34 @@ class FileEscrow:
 
     async def keep(self, entry: EscrowEntry) -> None:
         """Append and wait for the disk; StorageUnavailable when that fails."""
-        body = _encode(entry)
-        if len(body) > MAX_BODY_BYTES:
-            raise StorageUnavailable(f"cannot write to the escrow: an entry is over {MAX_BODY_BYTES} bytes")
-        record = _HEAD.pack(MARK, VERSION, len(body), self._mac(VERSION, body)) + body
+        record = self._record(entry)
         await _off_the_loop("write to", lambda: self._append(record))
 
     async def entries(self, wanted: Callable[[EscrowEntry], bool] | None = None) -> Sequence[EscrowEntry]:
         """All that can be read and trusted, oldest first."""
         return await _off_the_loop("read", lambda: self._read(wanted))
 
+    async def replace(self, changed: Sequence[tuple[EscrowEntry, EscrowEntry]]) -> int:
+        """Write the file anew with the second of each pair for the first, and put it in the place of the old one."""
+
+        def written(entry: EscrowEntry) -> bytes | None:
+            return next((self._record(after) for before, after in changed if before == entry), None)
+
+        return await _off_the_loop("rewrite", lambda: self._rewrite(written)) if changed else 0
+
     async def drop(self, names: Collection[CandidateName]) -> int:
         """Write the file anew without them, and put it in the place of the old one."""
-        return await _off_the_loop("rewrite", lambda: self._rewrite(frozenset(names))) if names else 0
+
+        def written(entry: EscrowEntry) -> bytes | None:
+            return b"" if entry.name in names else None
+
+        return await _off_the_loop("rewrite", lambda: self._rewrite(written)) if names else 0
+
+    def _record(self, entry: EscrowEntry) -> bytes:
+        body = _encode(entry)
+        if len(body) > MAX_BODY_BYTES:
+            raise StorageUnavailable(f"cannot write to the escrow: an entry is over {MAX_BODY_BYTES} bytes")
+        return _HEAD.pack(MARK, VERSION, len(body), self._mac(VERSION, body)) + body
 
     def _append(self, record: bytes) -> None:
         with self._locked(os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd:
@@ -77,23 +92,26 @@ class FileEscrow:
         found = (entry for _, entry in self._records(data) if entry is not None)
         return [entry for entry in found if wanted is None or wanted(entry)]
 
-    def _rewrite(self, names: frozenset[CandidateName]) -> int:
+    def _rewrite(self, written: Callable[[EscrowEntry], bytes | None]) -> int:
+        """The number of records that changed. `written` says what an entry becomes, nothing too; None lets it be."""
         if not self._path.exists():
             return 0
         with self._locked(os.O_RDONLY):
             records = list(self._records(self._path.read_bytes()))
-            stay = [part for part, entry in records if entry is None or entry.name not in names]
-            if len(stay) == len(records):
+            becomes = [None if entry is None else written(entry) for _, entry in records]
+            parts = [part if new is None else new for (part, _), new in zip(records, becomes, strict=True)]
+            changed = len(becomes) - becomes.count(None)
+            if not changed:
                 return 0
             draft = self._path.with_name(DRAFT)
             draft.unlink(missing_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(b"".join(stay))
+                file.write(b"".join(parts))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self._path)
             _sync_directory(self._path.parent)
-            return len(records) - len(stay)
+            return changed
 
     @contextlib.contextmanager
     def _locked(self, flags: int) -> Iterator[int]:

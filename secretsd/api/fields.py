@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from secretsd.domain.names import NAME_PATTERN, STAGE_PATTERN, VERSION_ID_PATTERN, WORD_PATTERN
+from secretsd.domain.names import (
+    ALIAS_PATTERN,
+    KEY_ID_PATTERN,
+    NAME_PATTERN,
+    STAGE_PATTERN,
+    VERSION_ID_PATTERN,
+    WORD_PATTERN,
+)
 from secretsd.domain.secrets import MAX_VALUE_BYTES
 from secretsd.domain.sensitive import Plaintext
 
@@ -46,8 +53,18 @@ class BinaryValue(Plaintext):
 
 SecretName = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=1, max_length=512, description="Name of a secret.")]
 Word = Annotated[str, Meta(pattern=WORD_PATTERN, min_length=1, max_length=128, description="One segment of a name.")]
-KeyId = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?![\s\S])", description="UUID of a CMK.")
+KeyId = Annotated[str, Meta(pattern=rf"^{KEY_ID_PATTERN}$(?![\s\S])", description="UUID of a CMK.")]
+KeyReference = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?:secretsd:[0-9]{{12}}:(?:key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})"
+        rf"|(?:key/)?{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})$(?![\s\S])",
+        max_length=300,
+        description="A CMK: its UUID, `alias/` and one of its aliases, or either in full, `secretsd:<account>:…`.",
+    ),
+]
+AliasName = Annotated[
+    str, Meta(pattern=rf"^{ALIAS_PATTERN}$(?![\s\S])", description="An alias of a CMK, without `alias/`.")
 ]
 VersionId = Annotated[
     str, Meta(pattern=VERSION_ID_PATTERN, min_length=1, max_length=64, description="Token or UUID of a secret version.")

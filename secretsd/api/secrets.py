@@ -173,9 +173,9 @@ class RestoreSecretResponse(Response, frozen=True, kw_only=True):
 
 
 class OfTagged(Request, frozen=True, kw_only=True):
-    """A request about something that carries tags: `secret/<name>` or `key/<id>`."""
+    """A request about something that carries tags: `secret/<name>`, `key/<id>`, or a key as `alias/<name>`."""
 
-    resource: Annotated[str, Meta(pattern=r"^(?:secret|key)/", max_length=520)]
+    resource: Annotated[str, Meta(pattern=r"^(?:secret|key|alias)/", max_length=520)]
 
     @property
     def resource_path(self) -> str:

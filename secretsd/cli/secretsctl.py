@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from secretsd.cli.ctl import (
+    aliases,
     audit,
     bindings,
+    encryption,
     everyday,
     generic,
     keys,
@@ -57,9 +59,9 @@ def application() -> typer.Typer:
         name=PROGRAM, no_args_is_help=True, pretty_exceptions_enable=False, pretty_exceptions_show_locals=False
     )
     app.callback()(start)
-    for part in (stored, watching, everyday, rotation, generic):
+    for part in (stored, watching, everyday, encryption, rotation, generic):
         part.add_to(app)
-    for group in (keys, users, policies, bindings, targets, audit):
+    for group in (keys, aliases, users, policies, bindings, targets, audit):
         group.add_to(app)
     return app
 

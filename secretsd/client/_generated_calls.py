@@ -33,9 +33,89 @@ from secretsd.api.access import (
     Statement,
     UserDescription,
 )
+from secretsd.api.aliases import (
+    AliasDescription,
+    CreateAliasRequest,
+    DeleteAliasRequest,
+    ListAliasesRequest,
+    ListAliasesResponse,
+    UpdateAliasRequest,
+)
 from secretsd.api.audit import LookupEventsRequest, LookupEventsResponse
+from secretsd.api.cryptography import (
+    DecryptRequest,
+    DecryptResponse,
+    EncryptRequest,
+    EncryptResponse,
+    GenerateRandomRequest,
+    GenerateRandomResponse,
+    ReEncryptRequest,
+    ReEncryptResponse,
+)
+from secretsd.api.data_keys import (
+    ExportDataKeyRequest,
+    ExportDataKeyResponse,
+    GenerateAndExportDataKeyRequest,
+    GenerateAndExportDataKeyResponse,
+    GenerateDataKeyPairRequest,
+    GenerateDataKeyPairResponse,
+    GenerateDataKeyPairWithoutPlaintextRequest,
+    GenerateDataKeyPairWithoutPlaintextResponse,
+    GenerateDataKeyRequest,
+    GenerateDataKeyResponse,
+    GenerateDataKeyWithoutPlaintextRequest,
+    GenerateDataKeyWithoutPlaintextResponse,
+)
 from secretsd.api.fields import BinaryValue, Request, Response, TextValue
-from secretsd.api.keys import CreateKeyRequest, DescribeKeyRequest, KeyDescription, ListKeysRequest, ListKeysResponse
+from secretsd.api.key_import import (
+    DeleteImportedKeyMaterialRequest,
+    GetParametersForImportRequest,
+    GetParametersForImportResponse,
+    ImportKeyMaterialRequest,
+    ImportKeyMaterialResponse,
+)
+from secretsd.api.key_lifecycle import (
+    CancelKeyDeletionRequest,
+    DeletionProtectionResponse,
+    DisableKeyRequest,
+    EnableKeyRequest,
+    GetPublicKeyRequest,
+    GetPublicKeyResponse,
+    KeyStateResponse,
+    ListKeyVersionsRequest,
+    ListKeyVersionsResponse,
+    ScheduleKeyDeletionRequest,
+    SetDeletionProtectionRequest,
+)
+from secretsd.api.key_rotation import (
+    CancelReEncryptionRequest,
+    DescribeReEncryptionRequest,
+    DestroyKeyVersionRequest,
+    DestroyKeyVersionResponse,
+    DisableKeyRotationRequest,
+    EnableKeyRotationRequest,
+    GetKeyRotationStatusRequest,
+    KeyRotationStatus,
+    ListKeyRotationsRequest,
+    ListKeyRotationsResponse,
+    ReEncryptionDescription,
+    ReEncryptSecretsRequest,
+    RotateKeyOnDemandRequest,
+)
+from secretsd.api.keys import (
+    CreateKeyRequest,
+    DescribeKeyRequest,
+    KeyDescription,
+    ListKeysRequest,
+    ListKeysResponse,
+    UpdateKeyDescriptionRequest,
+)
+from secretsd.api.root_keys import (
+    DescribeErasureRequest,
+    DescribeErasureResponse,
+    DescribeRootKeysRequest,
+    DescribeRootKeysResponse,
+)
 from secretsd.api.rotation import (
     CancelRotateSecretRequest,
     ListRotatorsRequest,
@@ -72,6 +152,16 @@ from secretsd.api.secrets import (
     UntagResourceRequest,
     UpdateSecretRequest,
     UpdateSecretResponse,
+)
+from secretsd.api.signatures import (
+    GenerateMacRequest,
+    GenerateMacResponse,
+    SignRequest,
+    SignResponse,
+    VerifyMacRequest,
+    VerifyMacResponse,
+    VerifyRequest,
+    VerifyResponse,
 )
 from secretsd.api.targets import (
     CreateTargetRequest,
@@ -125,20 +215,52 @@ class GeneratedCalls(ABC):
             "BatchGetSecretValue", BatchGetSecretValueRequest(names=names), BatchGetSecretValueResponse
         )
 
+    async def cancel_key_deletion(self, key: str) -> KeyStateResponse:
+        """Keep a CMK that waits for its deletion: it is disabled then, or waits for its material if it has none."""
+        return await self.exchange("CancelKeyDeletion", CancelKeyDeletionRequest(key=key), KeyStateResponse)
+
+    async def cancel_re_encryption(self, key: str) -> ReEncryptionDescription:
+        """Stop a re-encryption; what was moved stays moved, and it can be begun again."""
+        return await self.exchange("CancelReEncryption", CancelReEncryptionRequest(key=key), ReEncryptionDescription)
+
     async def cancel_rotate_secret(self, name: str) -> RotationResponse:
         """Stop the clock of a rotation; one that is under way is led back to the value before, where the target can."""
         return await self.exchange("CancelRotateSecret", CancelRotateSecretRequest(name=name), RotationResponse)
+
+    async def create_alias(self, *, key: str, alias: str) -> AliasDescription:
+        """Give a CMK a second name; needs CreateAlias on the key as well."""
+        return await self.exchange("CreateAlias", CreateAliasRequest(key=key, alias=alias), AliasDescription)
 
     async def create_binding(self, *, proof: str, user: str) -> BindingDescription:
         """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
         return await self.exchange("CreateBinding", CreateBindingRequest(proof=proof, user=user), BindingDescription)
 
     async def create_key(
-        self, *, spec: Literal["AES_256"] = "AES_256", description: str = "", tags: Mapping[str, str] = _NOTHING
+        self,
+        *,
+        spec: Literal["AES_256", "AES_192", "AES_128", "SM4", "RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", "SM2", "HMAC_256", "HMAC_384", "HMAC_512"] = "AES_256",
+        usage: Literal["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC"] | None = None,
+        origin: Literal["HSM", "EXTERNAL"] = "HSM",
+        description: str = "",
+        tags: Mapping[str, str] = _NOTHING,
+        alias: str | None = None,
+        deletion_protection: bool = False,
+        protection_reason: str = "",
     ) -> KeyDescription:
-        """Make a CMK in the HSM."""
+        """Make a CMK in the HSM, or one that waits for its material to be imported."""
         return await self.exchange(
-            "CreateKey", CreateKeyRequest(spec=spec, description=description, tags=tags), KeyDescription
+            "CreateKey",
+            CreateKeyRequest(
+                spec=spec,
+                usage=usage,
+                origin=origin,
+                description=description,
+                tags=tags,
+                alias=alias,
+                deletion_protection=deletion_protection,
+                protection_reason=protection_reason,
+            ),
+            KeyDescription,
         )
 
     async def create_policy(
@@ -209,9 +331,34 @@ class GeneratedCalls(ABC):
         """Make a user, who may do nothing yet."""
         return await self.exchange("CreateUser", CreateUserRequest(user=user), UserDescription)
 
+    async def decrypt(
+        self,
+        *,
+        ciphertext: bytes,
+        key: str | None = None,
+        context: Mapping[str, str] = _NOTHING,
+        algorithm: Literal["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"] | None = None,
+    ) -> DecryptResponse:
+        """Decrypt a ciphertext under the key that it names, or under the RSA or SM2 key that is given."""
+        return await self.exchange(
+            "Decrypt",
+            DecryptRequest(ciphertext=ciphertext, key=key, context=context, algorithm=algorithm),
+            DecryptResponse,
+        )
+
+    async def delete_alias(self, alias: str) -> AliasDescription:
+        """Take a CMK's second name away; needs DeleteAlias on the key as well."""
+        return await self.exchange("DeleteAlias", DeleteAliasRequest(alias=alias), AliasDescription)
+
     async def delete_binding(self, *, proof: str) -> DoneResponse:
         """End what a proof leads to."""
         return await self.exchange("DeleteBinding", DeleteBindingRequest(proof=proof), DoneResponse)
+
+    async def delete_imported_key_material(self, key: str) -> KeyStateResponse:
+        """Take away the imported material of a CMK, which then waits for the same material to be imported again."""
+        return await self.exchange(
+            "DeleteImportedKeyMaterial", DeleteImportedKeyMaterialRequest(key=key), KeyStateResponse
+        )
 
     async def delete_secret(
         self, name: str, *, recovery_window_days: int | None = None, force: bool = False
@@ -231,9 +378,25 @@ class GeneratedCalls(ABC):
         """End a token, at once on every node."""
         return await self.exchange("DeleteToken", DeleteTokenRequest(user=user, id=id), DoneResponse)
 
+    async def describe_erasure(self, key: str, *, retention_days: int | None = None) -> DescribeErasureResponse:
+        """Tell from when on backups no longer give a destroyed CMK."""
+        return await self.exchange(
+            "DescribeErasure", DescribeErasureRequest(key=key, retention_days=retention_days), DescribeErasureResponse
+        )
+
     async def describe_key(self, key: str) -> KeyDescription:
         """Tell all about a CMK but its material."""
         return await self.exchange("DescribeKey", DescribeKeyRequest(key=key), KeyDescription)
+
+    async def describe_re_encryption(self, key: str) -> ReEncryptionDescription:
+        """Tell how far the re-encryption of what is under a key is, and what is left."""
+        return await self.exchange(
+            "DescribeReEncryption", DescribeReEncryptionRequest(key=key), ReEncryptionDescription
+        )
+
+    async def describe_root_keys(self) -> DescribeRootKeysResponse:
+        """Tell which generations of the root there are, and how many stored key versions each still wraps."""
+        return await self.exchange("DescribeRootKeys", DescribeRootKeysRequest(), DescribeRootKeysResponse)
 
     async def describe_rotation(self, name: str) -> RotationStatus:
         """Tell where the rotation of a secret stands, since when and why, and what a person does next."""
@@ -251,9 +414,58 @@ class GeneratedCalls(ABC):
         """Tell which policies a user has."""
         return await self.exchange("DescribeUser", DescribeUserRequest(user=user), UserDescription)
 
+    async def destroy_key_version(
+        self, key: str, *, version: int, confirm_unknown_ciphertexts: bool = False
+    ) -> DestroyKeyVersionResponse:
+        """Destroy the oldest version of a key; refused while anything that is stored here needs it."""
+        return await self.exchange(
+            "DestroyKeyVersion",
+            DestroyKeyVersionRequest(key=key, version=version, confirm_unknown_ciphertexts=confirm_unknown_ciphertexts),
+            DestroyKeyVersionResponse,
+        )
+
     async def detach_policy(self, user: str, *, policy: str) -> UserDescription:
         """Take from a user what a policy says."""
         return await self.exchange("DetachPolicy", DetachPolicyRequest(user=user, policy=policy), UserDescription)
+
+    async def disable_key(self, key: str) -> KeyStateResponse:
+        """Let a CMK be used no more, by nobody and nothing, until it is enabled again."""
+        return await self.exchange("DisableKey", DisableKeyRequest(key=key), KeyStateResponse)
+
+    async def disable_key_rotation(self, key: str) -> KeyRotationStatus:
+        """Let a key not be rotated by the clock any more; its versions stay."""
+        return await self.exchange("DisableKeyRotation", DisableKeyRotationRequest(key=key), KeyRotationStatus)
+
+    async def enable_key(self, key: str) -> KeyStateResponse:
+        """Let a disabled CMK be used again."""
+        return await self.exchange("EnableKey", EnableKeyRequest(key=key), KeyStateResponse)
+
+    async def enable_key_rotation(
+        self, key: str, *, rotation_period_days: int | None = None, rotation_period_seconds: int | None = None
+    ) -> KeyRotationStatus:
+        """Let a key be rotated by the clock; the first time is a period from now."""
+        return await self.exchange(
+            "EnableKeyRotation",
+            EnableKeyRotationRequest(
+                key=key, rotation_period_days=rotation_period_days, rotation_period_seconds=rotation_period_seconds
+            ),
+            KeyRotationStatus,
+        )
+
+    async def encrypt(
+        self,
+        key: str,
+        *,
+        plaintext: BinaryValue,
+        context: Mapping[str, str] = _NOTHING,
+        algorithm: Literal["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"] | None = None,
+    ) -> EncryptResponse:
+        """Encrypt up to 6 KiB under a CMK, bound to an encryption context."""
+        return await self.exchange(
+            "Encrypt",
+            EncryptRequest(key=key, plaintext=plaintext, context=context, algorithm=algorithm),
+            EncryptResponse,
+        )
 
     async def explain_rotation(self, name: str, *, probe_target: bool = True) -> RotationExplanation:
         """Tell why a rotation is where it is, what callers are served, what the target accepts, and what to do next."""
@@ -261,13 +473,161 @@ class GeneratedCalls(ABC):
             "ExplainRotation", ExplainRotationRequest(name=name, probe_target=probe_target), RotationExplanation
         )
 
+    async def export_data_key(
+        self,
+        *,
+        ciphertext: bytes,
+        public_key: bytes,
+        key: str | None = None,
+        wrapping_algorithm: Literal["RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1"] = "RSAES_OAEP_SHA_256",
+        context: Mapping[str, str] = _NOTHING,
+    ) -> ExportDataKeyResponse:
+        """Encrypt a data key anew under a caller's RSA key, for the holder of its private half."""
+        return await self.exchange(
+            "ExportDataKey",
+            ExportDataKeyRequest(
+                ciphertext=ciphertext,
+                public_key=public_key,
+                key=key,
+                wrapping_algorithm=wrapping_algorithm,
+                context=context,
+            ),
+            ExportDataKeyResponse,
+        )
+
+    async def generate_and_export_data_key(
+        self,
+        key: str,
+        *,
+        public_key: bytes,
+        spec: Literal["AES_256", "AES_128"] | None = None,
+        number_of_bytes: int | None = None,
+        context: Mapping[str, str] = _NOTHING,
+        wrapping_algorithm: Literal["RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1"] = "RSAES_OAEP_SHA_256",
+    ) -> GenerateAndExportDataKeyResponse:
+        """Make a data key that is encrypted under a CMK and under a caller's RSA key."""
+        return await self.exchange(
+            "GenerateAndExportDataKey",
+            GenerateAndExportDataKeyRequest(
+                key=key,
+                public_key=public_key,
+                spec=spec,
+                number_of_bytes=number_of_bytes,
+                context=context,
+                wrapping_algorithm=wrapping_algorithm,
+            ),
+            GenerateAndExportDataKeyResponse,
+        )
+
+    async def generate_data_key(
+        self,
+        key: str,
+        *,
+        spec: Literal["AES_256", "AES_128"] | None = None,
+        number_of_bytes: int | None = None,
+        context: Mapping[str, str] = _NOTHING,
+    ) -> GenerateDataKeyResponse:
+        """Make a data key: in clear, and encrypted under a CMK."""
+        return await self.exchange(
+            "GenerateDataKey",
+            GenerateDataKeyRequest(key=key, spec=spec, number_of_bytes=number_of_bytes, context=context),
+            GenerateDataKeyResponse,
+        )
+
+    async def generate_data_key_pair(
+        self,
+        key: str,
+        *,
+        key_pair_spec: Literal["RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519"],
+        context: Mapping[str, str] = _NOTHING,
+    ) -> GenerateDataKeyPairResponse:
+        """Make a key pair: the private key in clear, and encrypted under a CMK."""
+        return await self.exchange(
+            "GenerateDataKeyPair",
+            GenerateDataKeyPairRequest(key=key, key_pair_spec=key_pair_spec, context=context),
+            GenerateDataKeyPairResponse,
+        )
+
+    async def generate_data_key_pair_without_plaintext(
+        self,
+        key: str,
+        *,
+        key_pair_spec: Literal["RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519"],
+        context: Mapping[str, str] = _NOTHING,
+    ) -> GenerateDataKeyPairWithoutPlaintextResponse:
+        """Make a key pair whose private key is encrypted under a CMK and shown to nobody yet."""
+        return await self.exchange(
+            "GenerateDataKeyPairWithoutPlaintext",
+            GenerateDataKeyPairWithoutPlaintextRequest(key=key, key_pair_spec=key_pair_spec, context=context),
+            GenerateDataKeyPairWithoutPlaintextResponse,
+        )
+
+    async def generate_data_key_without_plaintext(
+        self,
+        key: str,
+        *,
+        spec: Literal["AES_256", "AES_128"] | None = None,
+        number_of_bytes: int | None = None,
+        context: Mapping[str, str] = _NOTHING,
+    ) -> GenerateDataKeyWithoutPlaintextResponse:
+        """Make a data key that is encrypted under a CMK, and show it to nobody yet."""
+        return await self.exchange(
+            "GenerateDataKeyWithoutPlaintext",
+            GenerateDataKeyWithoutPlaintextRequest(
+                key=key, spec=spec, number_of_bytes=number_of_bytes, context=context
+            ),
+            GenerateDataKeyWithoutPlaintextResponse,
+        )
+
+    async def generate_mac(
+        self,
+        key: str,
+        *,
+        message: BinaryValue,
+        algorithm: Literal["HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"] | None = None,
+    ) -> GenerateMacResponse:
+        """Compute the MAC of a message with a CMK."""
+        return await self.exchange(
+            "GenerateMac", GenerateMacRequest(key=key, message=message, algorithm=algorithm), GenerateMacResponse
+        )
+
+    async def generate_random(self, *, number_of_bytes: int = 32) -> GenerateRandomResponse:
+        """Make random bytes in the HSM; they are stored nowhere."""
+        return await self.exchange(
+            "GenerateRandom", GenerateRandomRequest(number_of_bytes=number_of_bytes), GenerateRandomResponse
+        )
+
     async def get_caller_identity(self) -> GetCallerIdentityResponse:
         """Tell who is calling and how that was proved."""
         return await self.exchange("GetCallerIdentity", GetCallerIdentityRequest(), GetCallerIdentityResponse)
 
+    async def get_key_rotation_status(self, key: str) -> KeyRotationStatus:
+        """Tell whether a key is rotated by the clock, and when next."""
+        return await self.exchange("GetKeyRotationStatus", GetKeyRotationStatusRequest(key=key), KeyRotationStatus)
+
+    async def get_parameters_for_import(
+        self,
+        key: str,
+        *,
+        wrapping_algorithm: Literal["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"],
+        wrapping_key_spec: Literal["RSA_2048", "RSA_3072", "RSA_4096", "SM2"] = "RSA_2048",
+    ) -> GetParametersForImportResponse:
+        """Tell under which public key the material of a CMK is to be wrapped, and give the token that goes with it."""
+        return await self.exchange(
+            "GetParametersForImport",
+            GetParametersForImportRequest(
+                key=key, wrapping_algorithm=wrapping_algorithm, wrapping_key_spec=wrapping_key_spec
+            ),
+            GetParametersForImportResponse,
+        )
+
     async def get_policy(self, policy: str) -> PolicyDescription:
         """Show a policy."""
         return await self.exchange("GetPolicy", GetPolicyRequest(policy=policy), PolicyDescription)
+
+    async def get_public_key(self, key: str) -> GetPublicKeyResponse:
+        """Tell the public half of an asymmetric CMK, for use outside."""
+        return await self.exchange("GetPublicKey", GetPublicKeyRequest(key=key), GetPublicKeyResponse)
 
     async def get_random_password(
         self,
@@ -307,15 +667,81 @@ class GeneratedCalls(ABC):
             GetSecretValueResponse,
         )
 
+    async def import_key_material(
+        self, key: str, *, import_token: bytes, encrypted_material: bytes, expires_ms: int | None = None
+    ) -> ImportKeyMaterialResponse:
+        """Import the material of a CMK that waits for it, or change when the material goes."""
+        return await self.exchange(
+            "ImportKeyMaterial",
+            ImportKeyMaterialRequest(
+                key=key, import_token=import_token, encrypted_material=encrypted_material, expires_ms=expires_ms
+            ),
+            ImportKeyMaterialResponse,
+        )
+
+    async def list_aliases(
+        self, *, key: str | None = None, limit: int = 100, next_token: str | None = None
+    ) -> ListAliasesResponse:
+        """List the aliases of the account, or of one CMK."""
+        return await self.exchange(
+            "ListAliases", ListAliasesRequest(key=key, limit=limit, next_token=next_token), ListAliasesResponse
+        )
+
     async def list_bindings(self, *, limit: int = 100, next_token: str | None = None) -> ListBindingsResponse:
         """List which proofs lead to users of the account."""
         return await self.exchange(
             "ListBindings", ListBindingsRequest(limit=limit, next_token=next_token), ListBindingsResponse
         )
 
-    async def list_keys(self, *, limit: int = 100, next_token: str | None = None) -> ListKeysResponse:
-        """List the CMKs of the account."""
-        return await self.exchange("ListKeys", ListKeysRequest(limit=limit, next_token=next_token), ListKeysResponse)
+    async def list_key_rotations(
+        self, key: str, *, limit: int = 100, next_token: str | None = None
+    ) -> ListKeyRotationsResponse:
+        """List when a key got its versions, the newest first."""
+        return await self.exchange(
+            "ListKeyRotations",
+            ListKeyRotationsRequest(key=key, limit=limit, next_token=next_token),
+            ListKeyRotationsResponse,
+        )
+
+    async def list_key_versions(
+        self, key: str, *, limit: int = 100, next_token: str | None = None
+    ) -> ListKeyVersionsResponse:
+        """List the versions of a CMK, the newest first."""
+        return await self.exchange(
+            "ListKeyVersions",
+            ListKeyVersionsRequest(key=key, limit=limit, next_token=next_token),
+            ListKeyVersionsResponse,
+        )
+
+    async def list_keys(
+        self,
+        *,
+        state: Literal["pending-import", "enabled", "disabled", "pending-deletion", "destroyed"] | None = None,
+        spec: Literal["AES_256", "AES_192", "AES_128", "SM4", "RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", "SM2", "HMAC_256", "HMAC_384", "HMAC_512"] | None = None,
+        usage: Literal["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC"] | None = None,
+        origin: Literal["HSM", "EXTERNAL"] | None = None,
+        protection_level: Literal["HSM", "SOFTWARE"] | None = None,
+        owner: Literal["customer", "service"] | None = None,
+        tags: tuple[str, ...] = (),
+        limit: int = 100,
+        next_token: str | None = None,
+    ) -> ListKeysResponse:
+        """List the CMKs of the account, those that are destroyed only by that state."""
+        return await self.exchange(
+            "ListKeys",
+            ListKeysRequest(
+                state=state,
+                spec=spec,
+                usage=usage,
+                origin=origin,
+                protection_level=protection_level,
+                owner=owner,
+                tags=tags,
+                limit=limit,
+                next_token=next_token,
+            ),
+            ListKeysResponse,
+        )
 
     async def list_policies(self, *, limit: int = 100, next_token: str | None = None) -> ListPoliciesResponse:
         """List the policies of the account."""
@@ -451,6 +877,40 @@ class GeneratedCalls(ABC):
             PutSecretValueResponse,
         )
 
+    async def re_encrypt(
+        self,
+        *,
+        ciphertext: bytes,
+        destination_key: str,
+        key: str | None = None,
+        context: Mapping[str, str] = _NOTHING,
+        algorithm: Literal["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"] | None = None,
+        destination_context: Mapping[str, str] = _NOTHING,
+        destination_algorithm: Literal["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"] | None = None,
+    ) -> ReEncryptResponse:
+        """Bring a ciphertext under another key, key version or context, without showing its plaintext to anybody.
+        Needs ReEncryptFrom on the key that it is under and ReEncryptTo on the other one.
+        """
+        return await self.exchange(
+            "ReEncrypt",
+            ReEncryptRequest(
+                ciphertext=ciphertext,
+                destination_key=destination_key,
+                key=key,
+                context=context,
+                algorithm=algorithm,
+                destination_context=destination_context,
+                destination_algorithm=destination_algorithm,
+            ),
+            ReEncryptResponse,
+        )
+
+    async def re_encrypt_secrets(self, key: str, *, per_second: int = 100) -> ReEncryptionDescription:
+        """Begin to move what is under older versions of a key under the current one, online and at a bounded rate."""
+        return await self.exchange(
+            "ReEncryptSecrets", ReEncryptSecretsRequest(key=key, per_second=per_second), ReEncryptionDescription
+        )
+
     async def restore_secret(self, name: str) -> RestoreSecretResponse:
         """Take a secret back out of its recovery window; its rotation stays off until RotateSecret turns it on."""
         return await self.exchange("RestoreSecret", RestoreSecretRequest(name=name), RestoreSecretResponse)
@@ -458,6 +918,10 @@ class GeneratedCalls(ABC):
     async def resume_rotation(self, name: str) -> RotationResponse:
         """Start the clock of a rotation again; a quarantined one is taken up where it stopped."""
         return await self.exchange("ResumeRotation", ResumeRotationRequest(name=name), RotationResponse)
+
+    async def rotate_key_on_demand(self, key: str) -> KeyRotationStatus:
+        """Make a new version of a key current; older versions still decrypt."""
+        return await self.exchange("RotateKeyOnDemand", RotateKeyOnDemandRequest(key=key), KeyRotationStatus)
 
     async def rotate_secret(
         self,
@@ -487,6 +951,35 @@ class GeneratedCalls(ABC):
             RotationResponse,
         )
 
+    async def schedule_key_deletion(self, key: str, *, pending_window_days: int = 30) -> KeyStateResponse:
+        """Let a CMK be used no more, and destroy it after so many days; what is encrypted under it is lost then."""
+        return await self.exchange(
+            "ScheduleKeyDeletion",
+            ScheduleKeyDeletionRequest(key=key, pending_window_days=pending_window_days),
+            KeyStateResponse,
+        )
+
+    async def set_deletion_protection(self, key: str, *, enabled: bool, reason: str = "") -> DeletionProtectionResponse:
+        """Protect a CMK from deletion, or take that protection away."""
+        return await self.exchange(
+            "SetDeletionProtection",
+            SetDeletionProtectionRequest(key=key, enabled=enabled, reason=reason),
+            DeletionProtectionResponse,
+        )
+
+    async def sign(
+        self,
+        key: str,
+        *,
+        message: BinaryValue,
+        message_type: Literal["RAW", "DIGEST"] = "RAW",
+        algorithm: Literal["RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PKCS1_V1_5_SHA_384", "RSASSA_PKCS1_V1_5_SHA_512", "ECDSA_SHA_256", "ECDSA_SHA_384", "ECDSA_SHA_512", "ED25519_SHA_512", "SM2DSA"] | None = None,
+    ) -> SignResponse:
+        """Sign a message or its digest with a CMK."""
+        return await self.exchange(
+            "Sign", SignRequest(key=key, message=message, message_type=message_type, algorithm=algorithm), SignResponse
+        )
+
     async def tag_resource(self, resource: str, *, tags: Mapping[str, str]) -> TagsResponse:
         """Add tags to a secret or a key; a key of a tag that is there already gets the new value."""
         return await self.exchange("TagResource", TagResourceRequest(resource=resource, tags=tags), TagsResponse)
@@ -494,6 +987,16 @@ class GeneratedCalls(ABC):
     async def untag_resource(self, resource: str, *, keys: tuple[str, ...]) -> TagsResponse:
         """Take tags away from a secret or a key."""
         return await self.exchange("UntagResource", UntagResourceRequest(resource=resource, keys=keys), TagsResponse)
+
+    async def update_alias(self, alias: str, *, key: str) -> AliasDescription:
+        """Let an alias lead to another CMK of the same kind; needs UpdateAlias on both keys as well."""
+        return await self.exchange("UpdateAlias", UpdateAliasRequest(alias=alias, key=key), AliasDescription)
+
+    async def update_key_description(self, key: str, *, description: str) -> KeyDescription:
+        """Change what a CMK is described as."""
+        return await self.exchange(
+            "UpdateKeyDescription", UpdateKeyDescriptionRequest(key=key, description=description), KeyDescription
+        )
 
     async def update_secret(
         self,
@@ -550,6 +1053,37 @@ class GeneratedCalls(ABC):
             TargetDescription,
         )
 
+    async def verify(
+        self,
+        key: str,
+        *,
+        message: BinaryValue,
+        signature: bytes,
+        message_type: Literal["RAW", "DIGEST"] = "RAW",
+        algorithm: Literal["RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PKCS1_V1_5_SHA_384", "RSASSA_PKCS1_V1_5_SHA_512", "ECDSA_SHA_256", "ECDSA_SHA_384", "ECDSA_SHA_512", "ED25519_SHA_512", "SM2DSA"] | None = None,
+    ) -> VerifyResponse:
+        """Tell whether a signature is a CMK's; the HSM is not asked for that."""
+        return await self.exchange(
+            "Verify",
+            VerifyRequest(
+                key=key, message=message, signature=signature, message_type=message_type, algorithm=algorithm
+            ),
+            VerifyResponse,
+        )
+
+    async def verify_mac(
+        self,
+        key: str,
+        *,
+        message: BinaryValue,
+        mac: bytes,
+        algorithm: Literal["HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"] | None = None,
+    ) -> VerifyMacResponse:
+        """Tell whether a MAC is a CMK's of a message, in time that does not depend on where they differ."""
+        return await self.exchange(
+            "VerifyMac", VerifyMacRequest(key=key, message=message, mac=mac, algorithm=algorithm), VerifyMacResponse
+        )
+
     def watch_secrets(self, *, names: tuple[str, ...], last_event_id: str | None = None) -> AsyncIterator[SecretChange]:
         """Tell how secrets are, and every change of that, without their values, for as long as the connection lasts."""
         return self.stream("WatchSecrets", WatchSecretsRequest(names=names, last_event_id=last_event_id), SecretChange)
@@ -560,9 +1094,14 @@ ROUTES: dict[str, Route] = {
     "BatchGetSecretValue": Route(
         "POST", "secrets", None, "batch-value", BatchGetSecretValueRequest, BatchGetSecretValueResponse
     ),
+    "CancelKeyDeletion": Route("POST", "keys", "key", "cancel-deletion", CancelKeyDeletionRequest, KeyStateResponse),
+    "CancelReEncryption": Route(
+        "POST", "keys", "key", "cancel-re-encryption", CancelReEncryptionRequest, ReEncryptionDescription
+    ),
     "CancelRotateSecret": Route(
         "POST", "secrets", "name", "cancel-rotation", CancelRotateSecretRequest, RotationResponse
     ),
+    "CreateAlias": Route("POST", "aliases", None, "", CreateAliasRequest, AliasDescription),
     "CreateBinding": Route("POST", "bindings", None, "", CreateBindingRequest, BindingDescription),
     "CreateKey": Route("POST", "keys", None, "", CreateKeyRequest, KeyDescription),
     "CreatePolicy": Route("POST", "policies", None, "", CreatePolicyRequest, PolicyDescription),
@@ -570,24 +1109,95 @@ ROUTES: dict[str, Route] = {
     "CreateTarget": Route("POST", "targets", None, "", CreateTargetRequest, TargetDescription),
     "CreateToken": Route("POST", "users", "user", "create-token", CreateTokenRequest, CreateTokenResponse),
     "CreateUser": Route("POST", "users", None, "", CreateUserRequest, UserDescription),
+    "Decrypt": Route("POST", "ciphertexts", None, "decrypt", DecryptRequest, DecryptResponse),
+    "DeleteAlias": Route("DELETE", "aliases", "alias", "", DeleteAliasRequest, AliasDescription),
     "DeleteBinding": Route("POST", "bindings", None, "delete", DeleteBindingRequest, DoneResponse),
+    "DeleteImportedKeyMaterial": Route(
+        "POST", "keys", "key", "delete-material", DeleteImportedKeyMaterialRequest, KeyStateResponse
+    ),
     "DeleteSecret": Route("DELETE", "secrets", "name", "", DeleteSecretRequest, DeleteSecretResponse),
     "DeleteTarget": Route("DELETE", "targets", "target", "", DeleteTargetRequest, TargetDeletedResponse),
     "DeleteToken": Route("POST", "users", "user", "delete-token", DeleteTokenRequest, DoneResponse),
+    "DescribeErasure": Route("GET", "keys", "key", "erasure", DescribeErasureRequest, DescribeErasureResponse),
     "DescribeKey": Route("GET", "keys", "key", "", DescribeKeyRequest, KeyDescription),
+    "DescribeReEncryption": Route(
+        "GET", "keys", "key", "re-encryption", DescribeReEncryptionRequest, ReEncryptionDescription
+    ),
+    "DescribeRootKeys": Route("GET", "root-keys", None, "", DescribeRootKeysRequest, DescribeRootKeysResponse),
     "DescribeRotation": Route("GET", "secrets", "name", "rotation", DescribeRotationRequest, RotationStatus),
     "DescribeSecret": Route("GET", "secrets", "name", "", DescribeSecretRequest, SecretDescription),
     "DescribeTarget": Route("GET", "targets", "target", "", DescribeTargetRequest, TargetDescription),
     "DescribeUser": Route("GET", "users", "user", "", DescribeUserRequest, UserDescription),
+    "DestroyKeyVersion": Route(
+        "POST", "keys", "key", "destroy-version", DestroyKeyVersionRequest, DestroyKeyVersionResponse
+    ),
     "DetachPolicy": Route("POST", "users", "user", "detach-policy", DetachPolicyRequest, UserDescription),
+    "DisableKey": Route("POST", "keys", "key", "disable", DisableKeyRequest, KeyStateResponse),
+    "DisableKeyRotation": Route(
+        "POST", "keys", "key", "disable-rotation", DisableKeyRotationRequest, KeyRotationStatus
+    ),
+    "EnableKey": Route("POST", "keys", "key", "enable", EnableKeyRequest, KeyStateResponse),
+    "EnableKeyRotation": Route("POST", "keys", "key", "enable-rotation", EnableKeyRotationRequest, KeyRotationStatus),
+    "Encrypt": Route("POST", "keys", "key", "encrypt", EncryptRequest, EncryptResponse),
     "ExplainRotation": Route("GET", "secrets", "name", "explain-rotation", ExplainRotationRequest, RotationExplanation),
+    "ExportDataKey": Route("POST", "ciphertexts", None, "export-data-key", ExportDataKeyRequest, ExportDataKeyResponse),
+    "GenerateAndExportDataKey": Route(
+        "POST",
+        "keys",
+        "key",
+        "generate-and-export-data-key",
+        GenerateAndExportDataKeyRequest,
+        GenerateAndExportDataKeyResponse,
+    ),
+    "GenerateDataKey": Route(
+        "POST", "keys", "key", "generate-data-key", GenerateDataKeyRequest, GenerateDataKeyResponse
+    ),
+    "GenerateDataKeyPair": Route(
+        "POST", "keys", "key", "generate-data-key-pair", GenerateDataKeyPairRequest, GenerateDataKeyPairResponse
+    ),
+    "GenerateDataKeyPairWithoutPlaintext": Route(
+        "POST",
+        "keys",
+        "key",
+        "generate-data-key-pair-without-plaintext",
+        GenerateDataKeyPairWithoutPlaintextRequest,
+        GenerateDataKeyPairWithoutPlaintextResponse,
+    ),
+    "GenerateDataKeyWithoutPlaintext": Route(
+        "POST",
+        "keys",
+        "key",
+        "generate-data-key-without-plaintext",
+        GenerateDataKeyWithoutPlaintextRequest,
+        GenerateDataKeyWithoutPlaintextResponse,
+    ),
+    "GenerateMac": Route("POST", "keys", "key", "generate-mac", GenerateMacRequest, GenerateMacResponse),
+    "GenerateRandom": Route("POST", "random", None, "", GenerateRandomRequest, GenerateRandomResponse),
     "GetCallerIdentity": Route("GET", "caller-identity", None, "", GetCallerIdentityRequest, GetCallerIdentityResponse),
+    "GetKeyRotationStatus": Route(
+        "GET", "keys", "key", "rotation-status", GetKeyRotationStatusRequest, KeyRotationStatus
+    ),
+    "GetParametersForImport": Route(
+        "POST",
+        "keys",
+        "key",
+        "get-parameters-for-import",
+        GetParametersForImportRequest,
+        GetParametersForImportResponse,
+    ),
     "GetPolicy": Route("GET", "policies", "policy", "", GetPolicyRequest, PolicyDescription),
+    "GetPublicKey": Route("GET", "keys", "key", "public-key", GetPublicKeyRequest, GetPublicKeyResponse),
     "GetRandomPassword": Route(
         "POST", "passwords", None, "random", GetRandomPasswordRequest, GetRandomPasswordResponse
     ),
     "GetSecretValue": Route("GET", "secrets", "name", "value", GetSecretValueRequest, GetSecretValueResponse),
+    "ImportKeyMaterial": Route(
+        "POST", "keys", "key", "import-material", ImportKeyMaterialRequest, ImportKeyMaterialResponse
+    ),
+    "ListAliases": Route("GET", "aliases", None, "", ListAliasesRequest, ListAliasesResponse),
     "ListBindings": Route("GET", "bindings", None, "", ListBindingsRequest, ListBindingsResponse),
+    "ListKeyRotations": Route("GET", "keys", "key", "rotations", ListKeyRotationsRequest, ListKeyRotationsResponse),
+    "ListKeyVersions": Route("GET", "keys", "key", "versions", ListKeyVersionsRequest, ListKeyVersionsResponse),
     "ListKeys": Route("GET", "keys", None, "", ListKeysRequest, ListKeysResponse),
     "ListPolicies": Route("GET", "policies", None, "", ListPoliciesRequest, ListPoliciesResponse),
     "ListRotationSteps": Route(
@@ -605,15 +1215,31 @@ ROUTES: dict[str, Route] = {
     "LookupEvents": Route("GET", "events", None, "", LookupEventsRequest, LookupEventsResponse),
     "PauseRotation": Route("POST", "secrets", "name", "pause-rotation", PauseRotationRequest, RotationResponse),
     "PutSecretValue": Route("PUT", "secrets", "name", "value", PutSecretValueRequest, PutSecretValueResponse),
+    "ReEncrypt": Route("POST", "ciphertexts", None, "re-encrypt", ReEncryptRequest, ReEncryptResponse),
+    "ReEncryptSecrets": Route(
+        "POST", "keys", "key", "re-encrypt-secrets", ReEncryptSecretsRequest, ReEncryptionDescription
+    ),
     "RestoreSecret": Route("POST", "secrets", "name", "restore", RestoreSecretRequest, RestoreSecretResponse),
     "ResumeRotation": Route("POST", "secrets", "name", "resume-rotation", ResumeRotationRequest, RotationResponse),
+    "RotateKeyOnDemand": Route("POST", "keys", "key", "rotate", RotateKeyOnDemandRequest, KeyRotationStatus),
     "RotateSecret": Route("POST", "secrets", "name", "rotate", RotateSecretRequest, RotationResponse),
+    "ScheduleKeyDeletion": Route(
+        "POST", "keys", "key", "schedule-deletion", ScheduleKeyDeletionRequest, KeyStateResponse
+    ),
+    "SetDeletionProtection": Route(
+        "POST", "keys", "key", "set-deletion-protection", SetDeletionProtectionRequest, DeletionProtectionResponse
+    ),
+    "Sign": Route("POST", "keys", "key", "sign", SignRequest, SignResponse),
     "TagResource": Route("POST", "tags", "resource", "", TagResourceRequest, TagsResponse),
     "UntagResource": Route("POST", "tags", "resource", "remove", UntagResourceRequest, TagsResponse),
+    "UpdateAlias": Route("PATCH", "aliases", "alias", "", UpdateAliasRequest, AliasDescription),
+    "UpdateKeyDescription": Route("PATCH", "keys", "key", "", UpdateKeyDescriptionRequest, KeyDescription),
     "UpdateSecret": Route("PATCH", "secrets", "name", "", UpdateSecretRequest, UpdateSecretResponse),
     "UpdateSecretVersionStage": Route(
         "POST", "secrets", "name", "move-stage", UpdateSecretVersionStageRequest, StagesResponse
     ),
     "UpdateTarget": Route("PATCH", "targets", "target", "", UpdateTargetRequest, TargetDescription),
+    "Verify": Route("POST", "keys", "key", "verify", VerifyRequest, VerifyResponse),
+    "VerifyMac": Route("POST", "keys", "key", "verify-mac", VerifyMacRequest, VerifyMacResponse),
     "WatchSecrets": Route("GET", "secrets", None, "watch", WatchSecretsRequest, SecretChange, True),
 }

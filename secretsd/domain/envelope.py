@@ -7,7 +7,9 @@ CMK ciphertext (made and opened by the key store alone):
 Sealed value (made and opened by a worker under a data key):
     version u8 = 1 | suite u8 = 1 | purpose u8 | data key id 16 | iv 12 | ciphertext ‖ tag
     additional data = the header up to and including the iv ‖ canonical context
-All integers are big-endian. Suite 1 is AES-256-GCM with a 96-bit random IV and a 128-bit tag (NIST SP 800-38D).
+All integers are big-endian. Suites 1, 3 and 4 are AES-256, AES-192 and AES-128 in GCM (NIST SP 800-38D), 5 is SM4 in
+GCM (RFC 8998), each with a 96-bit random IV and a 128-bit tag. Suite 2 is AES-256 in CBC with PKCS#7 padding and a
+128-bit IV, then HMAC-SHA-256 under a key of its own over additional data ‖ ciphertext, as a 256-bit tag.
 """
 
 import hashlib
@@ -18,11 +20,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from secretsd.domain.errors import InvalidCiphertext
+from secretsd.domain.key_specs import KeySpec
 
 VERSION = 1
+SUITE_NONE = 0
+"""Of keys that make no ciphertext of this form: those that sign, that authenticate, and RSA and SM2 that encrypt."""
 SUITE_AES_256_GCM = 1
+SUITE_AES_256_CBC_HMAC = 2
+SUITE_AES_192_GCM = 3
+SUITE_AES_128_GCM = 4
+SUITE_SM4_GCM = 5
+GCM_SUITES: dict[KeySpec, int] = {
+    KeySpec.AES_256: SUITE_AES_256_GCM,
+    KeySpec.AES_192: SUITE_AES_192_GCM,
+    KeySpec.AES_128: SUITE_AES_128_GCM,
+    KeySpec.SM4: SUITE_SM4_GCM,
+}
 IV_BYTES = 12
 TAG_BYTES = 16
+CBC_IV_BYTES = 16
+MAC_TAG_BYTES = 32
+"""Of suite 2."""
 DATA_KEY_BYTES = 32
 COMMITMENT = bytes(32)
 MAX_PLAINTEXT_BYTES = 6 * 1024
@@ -32,10 +50,15 @@ _VALUE_HEADER = struct.Struct(">BBB16s12s")
 
 
 class Purpose(IntEnum):
-    """What a ciphertext is for. Callers of the API reach those below 16 only; the rest never leaves the daemon."""
+    """What a key is used for. Callers of the API reach those below 16 only; the rest never leaves the daemon.
+
+    Those of signatures and MACs stand in no ciphertext.
+    """
 
     API_CIPHERTEXT = 1
     API_DATA_KEY = 2
+    API_SIGNATURE = 3
+    API_MAC = 4
     SECRET_DATA_KEY = 16
     SECRET_VALUE = 17
     CREDENTIAL = 18
@@ -88,6 +111,13 @@ class CiphertextHeader:
             suite, Purpose(purpose), str(uuid.UUID(bytes=identifier)), key_version, ciphertext[_CMK_HEADER.size : end]
         )
         return header, ciphertext[:end], ciphertext[end:]
+
+
+def named_key(ciphertext: bytes) -> str:
+    """The key that a CMK ciphertext names, in 36 characters, whatever else is in it; InvalidCiphertext: too short."""
+    if len(ciphertext) < _CMK_HEADER.size:
+        raise InvalidCiphertext
+    return str(uuid.UUID(bytes=ciphertext[3:19]))
 
 
 _SECRET_NAMES = tuple(struct.pack(">I", len(name)) + name for name in (b"account", b"secret", b"version"))

@@ -17,6 +17,7 @@ class ErrorKind(Enum):
     KEY_DISABLED = "key-disabled"
     INVALID_KEY_USAGE = "invalid-key-usage"
     INVALID_CIPHERTEXT = "invalid-ciphertext"
+    UNSUPPORTED = "unsupported"
     LIMIT_EXCEEDED = "limit-exceeded"
     ROTATION_IN_PROGRESS = "rotation-in-progress"
     THROTTLED = "throttled"
@@ -101,6 +102,12 @@ class InvalidCiphertext(SecretsdError):
     """cannot open the ciphertext"""
 
     kind = ErrorKind.INVALID_CIPHERTEXT
+
+
+class Unsupported(SecretsdError):
+    """cannot do that: this HSM offers no such algorithm"""
+
+    kind = ErrorKind.UNSUPPORTED
 
 
 class LimitExceeded(SecretsdError):

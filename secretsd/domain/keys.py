@@ -5,30 +5,26 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from secretsd.domain.errors import InvalidKeyUsage, InvalidState, KeyDisabled
-
-
-class KeySpec(Enum):
-    """What kind of material a CMK is."""
-
-    AES_256 = "AES_256"
-
-
-class KeyUsage(Enum):
-    """What a CMK may be used for."""
-
-    ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
+from secretsd.domain.key_specs import SPECS, KeySpec, KeyUsage
 
 
 class KeyOrigin(Enum):
-    """Where the material came from."""
+    """Where the material came from: made in the HSM, or imported by its owner."""
 
     HSM = "HSM"
+    EXTERNAL = "EXTERNAL"
 
 
 class ProtectionLevel(Enum):
-    """Where the material is while it is used."""
+    """Where the material is while it is used. SOFTWARE: in memory then, and wrapped by the HSM at rest."""
 
     HSM = "HSM"
+    SOFTWARE = "SOFTWARE"
+
+
+def protection_level(spec: KeySpec) -> ProtectionLevel:
+    """Where the material of such a key is while it is used."""
+    return ProtectionLevel.SOFTWARE if SPECS[spec].software else ProtectionLevel.HSM
 
 
 class KeyOwner(Enum):
@@ -39,18 +35,34 @@ class KeyOwner(Enum):
 
 
 class KeyState(Enum):
-    """The life of a CMK."""
+    """The life of a CMK. DESTROYED is the end: the material is gone, and the row stays as its tombstone."""
 
+    PENDING_IMPORT = "pending-import"
     ENABLED = "enabled"
     DISABLED = "disabled"
     PENDING_DELETION = "pending-deletion"
+    DESTROYED = "destroyed"
 
 
 TRANSITIONS: dict[KeyState, frozenset[KeyState]] = {
-    KeyState.ENABLED: frozenset({KeyState.DISABLED, KeyState.PENDING_DELETION}),
-    KeyState.DISABLED: frozenset({KeyState.ENABLED, KeyState.PENDING_DELETION}),
-    KeyState.PENDING_DELETION: frozenset({KeyState.DISABLED}),
+    # Imported material that is deleted, or has expired, may be imported again.
+    KeyState.PENDING_IMPORT: frozenset({KeyState.ENABLED, KeyState.PENDING_DELETION}),
+    KeyState.ENABLED: frozenset({KeyState.DISABLED, KeyState.PENDING_DELETION, KeyState.PENDING_IMPORT}),
+    KeyState.DISABLED: frozenset({KeyState.ENABLED, KeyState.PENDING_DELETION, KeyState.PENDING_IMPORT}),
+    # A deletion that is cancelled leaves the key disabled, or waiting for the material that it never had.
+    KeyState.PENDING_DELETION: frozenset({KeyState.DISABLED, KeyState.PENDING_IMPORT, KeyState.DESTROYED}),
+    KeyState.DESTROYED: frozenset(),
 }
+MIN_DELETION_DAYS, MAX_DELETION_DAYS = 7, 366
+MIN_ROTATION_DAYS, MAX_ROTATION_DAYS = 7, 2560
+
+
+class KeyVersionState(Enum):
+    """The life of a key version. Its blob is there while it is LIVE; imported material that is ABSENT may come back."""
+
+    LIVE = "live"
+    ABSENT = "absent"
+    DESTROYED = "destroyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,10 @@ class KeyMetadata:
 class WrappedKey:
     """A key version as storage holds it: wrapped by the root KEK `kek_id`, MACed by the HSM with its metadata.
 
-    Only the key store can open `blob`; `mac` covers every other field (SECURITY point 7, CMK rows).
+    Only the key store can open `blob`; `mac` covers every other field (SECURITY point 7, CMK rows) save those that are
+    storage's own: `revision`, `created_ms`, `state`. `suite` says which ciphertexts the key makes
+    (`domain/envelope.py`), 0 where it makes none. `public_key` is a SubjectPublicKeyInfo in DER (RFC 5280), b"" for
+    symmetric keys. `fingerprint` is the HSM's keyed digest of imported material, which knows it again (SECURITY 4).
     """
 
     account: str
@@ -88,6 +103,15 @@ class WrappedKey:
     blob: bytes
     mac: bytes
     revision: int = 0
+    public_key: bytes = b""
+    fingerprint: bytes = b""
+    created_ms: int = 0
+    state: KeyVersionState = KeyVersionState.LIVE
+
+    def require_live(self) -> None:
+        """Raise InvalidState unless the version's material is there."""
+        if self.state is not KeyVersionState.LIVE:
+            raise InvalidState(f"cannot use version {self.version} of key {self.key_id}: it is {self.state.value}")
 
     @property
     def metadata(self) -> KeyMetadata:
@@ -99,7 +123,13 @@ class WrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class CMK:
-    """A customer master key: its state and description; the material is in its versions (`WrappedKey`)."""
+    """A customer master key: its state and description; the material is in its versions (`WrappedKey`).
+
+    `current_version` is the one that encrypts and signs. `rotation_seconds` is the period of automatic rotation and
+    `next_rotation_ms` when the next one is due; None where nobody asked for it. `material_expires_ms` is when imported
+    material goes. A key with `deletion_protection` is deleted only after somebody took that away.
+    `oldest_version` is the oldest whose material was not destroyed.
+    """
 
     account: str
     id: str
@@ -115,12 +145,38 @@ class CMK:
     deletion_ms: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    deletion_protection: bool = False
+    protection_reason: str = ""
+    rotation_seconds: int | None = None
+    next_rotation_ms: int | None = None
+    last_rotation_ms: int | None = None
+    material_expires_ms: int | None = None
+    oldest_version: int = 1
 
     def become(self, state: KeyState) -> "CMK":
         """The key in its next state; an illegal move raises InvalidState."""
         if state not in TRANSITIONS[self.state]:
             raise InvalidState(f"cannot move key {self.id} from {self.state.value} to {state.value}")
         return replace(self, state=state)
+
+    def require_rotatable(self) -> None:
+        """Raise InvalidKeyUsage unless new versions of the key can be made while the old ones still decrypt.
+
+        That is for symmetric keys that encrypt, and whose material the HSM makes: only their ciphertexts say which
+        version they are under, and imported material is its owner's to renew.
+        """
+        symmetric = self.usage is KeyUsage.ENCRYPT_DECRYPT and not SPECS[self.spec].asymmetric
+        if not symmetric or self.origin is not KeyOrigin.HSM:
+            raise InvalidKeyUsage(
+                f"cannot rotate key {self.id}: only symmetric keys that encrypt, with material made in the HSM, "
+                "are rotated; for others make a new key and move the alias"
+            )
+
+    def rotated(self, now_ms: int) -> "CMK":
+        """The key with its next version current, and the next rotation due a period from now where there is one."""
+        period = self.rotation_seconds
+        due = None if period is None else now_ms + 1000 * period
+        return replace(self, current_version=self.current_version + 1, last_rotation_ms=now_ms, next_rotation_ms=due)
 
     def require_usable(self, usage: KeyUsage) -> None:
         """Raise KeyDisabled, InvalidState or InvalidKeyUsage unless the key may be used so now."""
@@ -130,3 +186,20 @@ class CMK:
             raise InvalidState(f"cannot use key {self.id}: it is {self.state.value}")
         if self.usage is not usage:
             raise InvalidKeyUsage(f"cannot use key {self.id} for {usage.value}")
+
+    def require_present(self) -> None:
+        """Raise InvalidState where the key is destroyed or about to be: then nothing of it is changed any more."""
+        if self.state in (KeyState.PENDING_DELETION, KeyState.DESTROYED):
+            raise InvalidState(f"cannot change key {self.id}: it is {self.state.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A second name of a CMK within its account, without `alias/`; it may move to another key."""
+
+    account: str
+    name: str
+    key_id: str
+    created_ms: int
+    changed_ms: int
+    revision: int = 0

@@ -13,6 +13,8 @@ MAX_NAME_LENGTH = 512
 SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_+=.@!-]+"
 NAME_PATTERN = rf"^{SEGMENT}(?:/{SEGMENT})*$(?![\s\S])"
 WORD_PATTERN = r"^[A-Za-z0-9_+=.@-]{1,128}$(?![\s\S])"
+KEY_ID_PATTERN = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+ALIAS_PATTERN = r"[A-Za-z0-9/_-]{1,250}"
 VERSION_ID_PATTERN = r"^[A-Za-z0-9_.:+=@-]{1,64}$(?![\s\S])"
 STAGE_PATTERN = r"^[A-Za-z0-9_.:+=@/-]{1,256}$(?![\s\S])"
 ACCOUNT_PATTERN = r"^(?:[0-9]{12}|system)$(?![\s\S])"

@@ -77,3 +77,6 @@ MAX_POLICIES = 20
 
 ROTATION_ROLE = "role/rotation"
 """The role as which an account's scheduled work runs."""
+
+KEY_ROTATION_ROLE = "role/key-rotation"
+"""The role as which an account's keys are rotated by the clock, and what is under them is re-encrypted."""

@@ -10,16 +10,17 @@ from operator import attrgetter
 from typing import Any
 
 from secretsd.domain.errors import Internal
-from secretsd.domain.keys import CMK, WrappedKey
+from secretsd.domain.keys import CMK, Alias, WrappedKey
 from secretsd.domain.policy import Policy
 from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.reencryption import ReEncryption
 from secretsd.domain.rotation import Rotation, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
 from secretsd.domain.targets import Target, TargetLogin
 
 Record = (
     Account | User | Token | Binding | Policy | CMK | WrappedKey | Secret | SecretVersion | SealedValue | Rotation
-    | RotationStep | Target | TargetLogin
+    | RotationStep | Target | TargetLogin | Alias | ReEncryption
 )  # fmt: skip
 
 
@@ -43,6 +44,8 @@ RECORDS: dict[type, RecordKind] = {
     Policy: RecordKind("policies", ("account", "name")),
     CMK: RecordKind("keys", ("account", "id")),
     WrappedKey: RecordKind("key_versions", ("account", "key_id", "version")),
+    Alias: RecordKind("aliases", ("account", "name")),
+    ReEncryption: RecordKind("reencryptions", ("account", "key_id")),
     Secret: RecordKind("secrets", ("account", "name")),
     SecretVersion: RecordKind("secret_versions", ("account", "secret_id", "id")),
     SealedValue: RecordKind("secret_values", ("account", "secret_id", "version_id"), authenticated=False),

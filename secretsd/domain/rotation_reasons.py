@@ -210,6 +210,9 @@ _ERROR_KINDS: dict[str, Reason] = {
     ),
     "invalid-key-usage": Reason("the key that guards the secret is none for encryption", "give the secret another key"),
     "invalid-ciphertext": Reason("a stored value cannot be opened: storage and key store do not fit together", _LOG),
+    "unsupported": Reason(
+        "this HSM does not offer what the key was made for", "secretsd check --hsm shows what it can do"
+    ),
     "limit-exceeded": Reason(
         "the secret has as many versions as it may have",
         "rotate it less often: versions without a stage are kept for a day",

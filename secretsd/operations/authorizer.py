@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from secretsd.domain.errors import AccessDenied, NotFound
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.policy import Effect, Policy, Rules, Statement
-from secretsd.domain.principals import ROTATION_ROLE, Principal
+from secretsd.domain.principals import KEY_ROTATION_ROLE, ROTATION_ROLE, Principal
 from secretsd.operations.cache import RowCache
 from secretsd.operations.registry import OPERATIONS
 from secretsd.operations.rows import Rows
@@ -14,18 +14,28 @@ from secretsd.ports.storage import RecordName
 MAX_DECISIONS = 100_000
 OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
 """What everybody with a proven identity may ask: it tells nothing that the caller did not prove."""
+KEY_ROTATION_STEPS = ("RenewKey", "ContinueReEncryption")
 
 
 def rotation_rules(account: str) -> Rules:
-    """What an account's rotation role may do: the steps of rotations on secrets of its account, with their keys."""
+    """What an account's rotation role may do: the steps of scheduled work on secrets and keys of its account."""
     steps = tuple(operation.name for operation in OPERATIONS.values() if operation.route is None)
     statements = (
-        Statement(Effect.ALLOW, steps, ("secret/*",)),
+        Statement(Effect.ALLOW, steps, ("secret/*", "key/*")),
         Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
         # Which logins of which target are the account's stands in the target itself, and is looked at in every step.
         Statement(Effect.ALLOW, ("UseTarget",), (f"secretsd:{SYSTEM_ACCOUNT}:target/*",)),
     )
     return Rules([Policy(account, "rotation", statements, "", 0)])
+
+
+def key_rotation_rules(account: str) -> Rules:
+    """What an account's key rotation role may do: renew keys of its account, and re-encrypt what is under them."""
+    return Rules([Policy(account, "key-rotation", (Statement(Effect.ALLOW, KEY_ROTATION_STEPS, ("key/*",)),), "", 0)])
+
+
+SCHEDULED_ROLES = {ROTATION_ROLE: rotation_rules, KEY_ROTATION_ROLE: key_rotation_rules}
+"""What the roles of scheduled work may do, by role; whatever none of them names is denied to it."""
 
 
 class Authorizer:
@@ -61,8 +71,8 @@ class Authorizer:
         if found is not None:
             return found
         generation = self._generation
-        if principal.path == ROTATION_ROLE:
-            rules = rotation_rules(principal.account)
+        if principal.path in SCHEDULED_ROLES:
+            rules = SCHEDULED_ROLES[principal.path](principal.account)
         else:
             try:
                 user = await self._rows.user(principal.account, principal.name)

@@ -5,7 +5,8 @@ import secrets
 
 from secretsd.domain.audit import AuditEvent, ChangedRow
 from secretsd.domain.errors import AlreadyExists, NotFound
-from secretsd.domain.keys import KeyMetadata, KeyOwner, KeySpec
+from secretsd.domain.key_specs import KeySpec
+from secretsd.domain.keys import KeyMetadata, KeyOwner
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Binding, Token, User

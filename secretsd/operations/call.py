@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from secretsd.api.fields import Request, Response
@@ -13,7 +13,17 @@ from secretsd.domain.principals import Principal
 from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.operations import events
 from secretsd.operations.parts import Parts
-from secretsd.ports.storage import Add, Change, Delete, DeleteSteps, DeleteVersions, Fence, Replace, UnitOfWork
+from secretsd.ports.storage import (
+    Add,
+    Change,
+    Delete,
+    DeleteSteps,
+    DeleteVersions,
+    Fence,
+    Replace,
+    Unchanged,
+    UnitOfWork,
+)
 
 if TYPE_CHECKING:
     from secretsd.operations.registry import Operation
@@ -38,6 +48,7 @@ class Call:
     run_step: Callable[[str, Request], Awaitable[Response]]
     fence: Fence | None = None
     committed: bool = False
+    _rests_on: list[Unchanged] = field(default_factory=list)
 
     @property
     def account(self) -> str:
@@ -64,9 +75,17 @@ class Call:
         after = replace(after, revision=before.revision + 1)
         return Replace(before, after, self.parts.authenticator.mac(after))
 
+    def rest_on(self, record: Record) -> None:
+        """Let the next `commit` raise StaleRecord unless the record is then as it was read."""
+        if Unchanged(record) not in self._rests_on:
+            self._rests_on.append(Unchanged(record))
+
     async def commit(self, *changes: Change) -> None:
         """Write the changes and this call's event in one unit of work, durably; or raise and leave nothing."""
-        unit = UnitOfWork(changes, events.record(self.event("ok", tuple(map(_row, changes)))), self.fence)
+        rows = tuple(_row(change) for change in changes if not isinstance(change, Unchanged))
+        # Taken away first: what loses is made again from what is read then.
+        rests_on, self._rests_on = self._rests_on, []
+        unit = UnitOfWork((*rests_on, *changes), events.record(self.event("ok", rows)), self.fence)
         await self.parts.storage.commit(unit)
         self.committed = True
         # What waits in this process for such a change hears of it now. Where that fails, the next call finds out before
@@ -95,7 +114,7 @@ class Call:
         )
 
 
-def _row(change: Change) -> ChangedRow:
+def _row(change: Add | Replace | Delete | DeleteVersions | DeleteSteps) -> ChangedRow:
     match change:
         case Add(record, mac):
             return ChangedRow(RECORDS[type(record)].table, key_of(record), record.revision, mac)

@@ -16,9 +16,10 @@ from secretsd.api.secrets import OfSecret
 from secretsd.domain.errors import Conflict, NotFound
 from secretsd.domain.names import Resource
 from secretsd.domain.rotation import Rotation, RotationState, RotationStep
-from secretsd.domain.secrets import PENDING, Secret, SecretVersion
+from secretsd.domain.secrets import PENDING, Secret
 from secretsd.domain.targets import TargetLogin
 from secretsd.operations.call import Call
+from secretsd.operations.escrow_keys import has_key, missing_keys
 from secretsd.operations.events import EventDocument
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation_moves import guarded
@@ -95,7 +96,7 @@ async def replay_escrow(call: Call, request: ReplayEscrowRequest) -> ReplayEscro
     """Bring back what an older backup has not heard of; the newest candidate is pending, and its fate unknown."""
     secret, rotation = await stored_of(call.parts.storage, request.entries[0])
     behind = unheard_of(secret, rotation, request.entries)
-    usable = [entry for entry in behind if await _has_key(call, entry.version)]
+    usable = [entry for entry in behind if await has_key(call, entry)]
     if not usable:
         return ReplayEscrowResponse(candidates=0)
     newest = usable[-1]
@@ -107,6 +108,7 @@ async def replay_escrow(call: Call, request: ReplayEscrowRequest) -> ReplayEscro
     changes.append(call.replace(rotation, wanted) if rotation is not None else call.add(wanted))
     changes.append(call.add(_step(call, wanted)))
     changes += await _logins(call, rotation, wanted)
+    changes += await missing_keys(call, usable)
     for entry in added:
         changes += [call.add(replace(entry.version, revision=0)), call.add(replace(entry.sealed, revision=0))]
     call.fields["versions"] = tuple(entry.version.id for entry in usable)
@@ -133,16 +135,6 @@ class _Present:
             except NotFound:
                 self._known[version_id] = False
         return self._known[version_id]
-
-
-async def _has_key(call: Call, version: SecretVersion) -> bool:
-    try:
-        await call.parts.storage.keys.version(version.account, version.key_id, version.key_version)
-    except NotFound:
-        # Its key was made after the backup as well. Nothing can open it, and what is older may still work.
-        log.critical("cannot bring back version %s of secret %s: its key is lost", version.id, version.secret_id)
-        return False
-    return True
 
 
 async def _secret(call: Call, present: _Present, before: Secret | None, newest: EscrowEntry, added: int) -> Secret:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.cache import RowCache
+from secretsd.operations.key_pairs import KeyPairs
 from secretsd.operations.read_barrier import ReadBarrier
 from secretsd.operations.rows import Rows
 from secretsd.operations.sealing import Sealer
@@ -33,6 +34,7 @@ class Parts:
     authorizer: Authorizer
     barrier: ReadBarrier
     watchers: Watchers
+    key_pairs: KeyPairs
     min_interval_seconds: int
     min_grace_seconds: int
 
@@ -71,6 +73,7 @@ def assemble(
         authorizer,
         ReadBarrier(rows, cache),
         Watchers(storage, rows, cache, authorizer, max_watchers),
+        KeyPairs(),
         min_interval_seconds,
         min_grace_seconds,
     )

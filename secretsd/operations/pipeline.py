@@ -13,7 +13,7 @@ from secretsd.domain.audit import AuditEvent
 from secretsd.domain.errors import ErrorKind, Internal, InvalidState, SecretsdError, Throttled
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
-from secretsd.operations import events
+from secretsd.operations import events, key_references
 from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_request_id
@@ -75,7 +75,7 @@ class Pipeline:
             if self._in_flight > self._max_in_flight:
                 raise Throttled(retry_after_seconds=1)
             principal = await self._authenticator.principal(caller, now_ms)
-            request = read()
+            request = await key_references.resolved(parts.rows, principal.account, read())
             call = self._call(operation, request, principal, request_id, now_ms, caller.source)
             await parts.authorizer.require(principal, operation.name, call.resource)
             answered = await self._handle(call, request)

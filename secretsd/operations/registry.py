@@ -80,8 +80,8 @@ def operation(name: str, route: str | None, *, audited: tuple[str, ...] = ()) ->
     return declare
 
 
-EXTRA_PERMISSIONS = frozenset({"Decrypt", "GenerateDataKey", "UseTarget"})
-"""Permissions that operations check inside (`call.require`); no operation of this release has their names."""
+EXTRA_PERMISSIONS = frozenset({"ReEncryptFrom", "ReEncryptTo", "UseTarget"})
+"""Permissions that operations check inside (`call.require`); no operation has their names."""
 
 
 def permissions() -> frozenset[str]:

@@ -102,6 +102,17 @@ async def sealed_note(call: Call, secret: Secret, version_id: str, data: Plainte
     return await call.parts.sealer.seal_note(key, secret.account, secret.id, version_id, data, call.request_name)
 
 
+async def rest_on_note(call: Call, note: str) -> None:
+    """Let the next commit fail unless the key is as it is now; InvalidState where the note's key version is gone.
+
+    The note was sealed a while ago, in another step, and must not be stored once nothing can open it any more.
+    """
+    header, _, _ = CiphertextHeader.split(base64.b64decode(note))
+    key = await call.parts.rows.key(call.account, header.key_id)
+    (await call.parts.rows.key_version(call.account, header.key_id, header.key_version)).require_live()
+    call.rest_on(key)
+
+
 async def opened_note(call: Call, secret: Secret, version_id: str, note: str) -> bytes:
     """The note's bytes."""
     # Under the key that it was sealed under, which the secret may have left since.

@@ -20,6 +20,7 @@ from secretsd.operations.rotation_orders import (
     candidate_of,
     job_order,
     notes_first,
+    rest_on_note,
     sealed_note,
     stored,
     stored_at,
@@ -176,8 +177,11 @@ async def _until_held(rotation: Rotation) -> None:
 async def _keep(call: Call, request: StepRequest, secret: Secret, rotation: Rotation) -> None:
     version = await call.parts.rows.version(secret, candidate_of(rotation))
     sealed = await call.parts.rows.value(secret, version.id)
+    key = await call.parts.rows.key(secret.account, version.key_id)
+    key_version = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
     kept = replace(rotation, unnoted=False)  # whoever comes back to this cannot know
-    await call.parts.escrow.keep(EscrowEntry(call.time_ms, request.epoch, secret, kept, version, sealed))
+    entry = EscrowEntry(call.time_ms, request.epoch, secret, kept, version, sealed, key, key_version)
+    await call.parts.escrow.keep(entry)
 
 
 @operation("ApplyRotation", None, audited=("epoch",))
@@ -209,6 +213,7 @@ async def record_rotation_note(call: Call, request: NoteRequest) -> StepResponse
     secret, rotation = await stored_at(call, request, RotationState.APPLYING)
     if len(rotation.journal) >= MAX_NOTES:
         raise RotationFailed("too-many-notes")
+    await rest_on_note(call, request.note)
     noted = replace(rotation, journal=(*rotation.journal, request.note), unnoted=False)
     changes = [call.replace(rotation, noted)]
     wanted = guarded(secret, noted, call.time_ms)

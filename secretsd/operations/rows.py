@@ -1,6 +1,6 @@
 """Typed reads through the row cache: what operations ask for when they need a record."""
 
-from secretsd.domain.keys import CMK, WrappedKey
+from secretsd.domain.keys import CMK, Alias, WrappedKey
 from secretsd.domain.policy import Policy
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
@@ -59,6 +59,13 @@ class Rows:
         if (found := self._cache.hit(CMK, wanted)) is not None:
             return found
         return await self._cache.read(wanted, lambda: load(account, key_id))
+
+    async def alias(self, account: str, name: str) -> Alias:
+        """The alias."""
+        wanted, load = ("aliases", (account, name)), self._storage.keys.alias
+        if (found := self._cache.hit(Alias, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, name))
 
     async def key_version(self, account: str, key_id: str, version: int) -> WrappedKey:
         """The wrapped key version."""

@@ -36,6 +36,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation import describe_rotation, rotation_of
+from secretsd.operations.tags import wanted_tags
 from secretsd.operations.target_access import release_logins
 from secretsd.operations.versions import (
     data_type_of,
@@ -134,12 +135,7 @@ async def describe_secret(call: Call, request: DescribeSecretRequest) -> SecretD
 @operation("ListSecrets", "GET /v1/secrets", audited=("tags",))
 async def list_secrets(call: Call, request: ListSecretsRequest) -> ListSecretsResponse:
     """List secrets by name, without values and rotations."""
-    tags = {}
-    for tag in request.tags:
-        key, separator, value = tag.partition("=")
-        if not separator or not key:
-            raise InvalidRequest("cannot list by tags: each is written key=value")
-        tags[key] = value
+    tags = wanted_tags(request.tags)
     found = await call.parts.storage.secrets.page(
         call.account, request.prefix, tags, pages.after(request.next_token), request.limit + 1, request.include_deleted
     )

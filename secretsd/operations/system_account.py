@@ -1,7 +1,8 @@
 """The account `system` as an owner of keys: made with its one key when the first thing is sealed for the operator."""
 
 from secretsd.domain.errors import NotFound
-from secretsd.domain.keys import KeyMetadata, KeyOwner, KeySpec, WrappedKey
+from secretsd.domain.key_specs import KeySpec
+from secretsd.domain.keys import KeyMetadata, KeyOwner, WrappedKey
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.principals import Account
 from secretsd.operations.call import Call
@@ -24,4 +25,5 @@ async def system_key(call: Call) -> tuple[WrappedKey, list[Change]]:
         made = Account(SYSTEM_ACCOUNT, SYSTEM_ACCOUNT, key.id, call.time_ms)
         return wrapped, [call.add(made), call.add(key), call.add(wrapped)]
     key = await call.parts.rows.key(SYSTEM_ACCOUNT, account.default_key_id)
+    call.rest_on(key)
     return await call.parts.rows.key_version(SYSTEM_ACCOUNT, key.id, key.current_version), []

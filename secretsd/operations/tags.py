@@ -1,10 +1,10 @@
 """Operations on tags, which secrets and keys carry alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from secretsd.api.secrets import OfTagged, TagResourceRequest, TagsResponse, UntagResourceRequest
-from secretsd.domain.errors import LimitExceeded, NotFound
+from secretsd.domain.errors import InvalidRequest, LimitExceeded, NotFound
 from secretsd.domain.keys import CMK
 from secretsd.domain.names import require_name
 from secretsd.domain.secrets import MAX_TAGS, Secret
@@ -29,13 +29,26 @@ async def untag_resource(call: Call, request: UntagResourceRequest) -> TagsRespo
     return await _store(call, request, tagged, {k: v for k, v in tagged.tags.items() if k not in request.keys})
 
 
+def wanted_tags(written: Sequence[str]) -> Mapping[str, str]:
+    """Tags that a list asks for, each written key=value; InvalidRequest for what is written otherwise."""
+    tags = {}
+    for tag in written:
+        key, separator, value = tag.partition("=")
+        if not separator or not key:
+            raise InvalidRequest("cannot list by tags: each is written key=value")
+        tags[key] = value
+    return tags
+
+
 async def _tagged(call: Call, request: OfTagged) -> Secret | CMK:
     kind, _, name = request.resource.partition("/")
-    if kind == "key":
+    if kind != "secret":
         try:
-            return await call.parts.rows.key(call.account, name)
+            key = await call.parts.rows.key(call.account, name)
         except NotFound:
             raise NotFound("cannot find the key") from None
+        key.require_present()
+        return key
     secret = await call.parts.rows.secret(call.account, require_name(name, "name of the secret"))
     secret.require_active()
     return secret

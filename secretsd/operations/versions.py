@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from secretsd.api.fields import BinaryValue, TextValue
 from secretsd.domain.errors import Conflict, InvalidCiphertext, InvalidRequest, InvalidState, LimitExceeded, NotFound
-from secretsd.domain.keys import KeyUsage, WrappedKey
+from secretsd.domain.key_specs import KeyUsage
+from secretsd.domain.keys import WrappedKey
 from secretsd.domain.names import Resource
 from secretsd.domain.records import TamperedRecord
 from secretsd.domain.secrets import (
@@ -25,6 +26,8 @@ from secretsd.ports.storage import Change, Delete
 
 log = logging.getLogger("secretsd.versions")
 PRUNED_AT_ONCE = 50
+MOST_MOVES = 3
+"""How often a value may be sealed anew while it is being opened."""
 
 
 def given_value(text: TextValue | None, binary: BinaryValue | None) -> TextValue | BinaryValue | None:
@@ -51,12 +54,17 @@ async def require_key_use(call: Call, permission: str, key_id: str) -> None:
 
 
 async def current_key_version(call: Call, key_id: str) -> WrappedKey:
-    """The wrapped key version under which new data keys are made; the key must be usable."""
+    """The wrapped key version under which new data keys are made; the key must be usable, and stay as it is until the
+    call commits.
+    """
     try:
         key = await call.parts.rows.key(call.account, key_id)
     except NotFound:
         raise NotFound("cannot find the key") from None
     key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    # What is sealed under a version is stored only while the key still says so: a version can be destroyed once it is
+    # not current any more and nothing that is stored needs it, because nothing can be added behind that proof's back.
+    call.rest_on(key)
     return await call.parts.rows.key_version(call.account, key_id, key.current_version)
 
 
@@ -65,13 +73,24 @@ async def open_version(call: Call, secret: Secret, version: SecretVersion) -> by
     if version.state is not VersionState.LIVE:
         raise InvalidState(f"cannot read that version of secret {secret.name}: it is {version.state.value}")
     sealed = await call.parts.rows.value(secret, version.id)
-    key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
-    try:
-        return await call.parts.sealer.open(key, sealed, call.request_name)
-    except InvalidCiphertext:
-        # The caller sent no ciphertext: it is the stored one that is not what it was.
-        log.critical("the value of a version was changed behind our back and is refused: %s %s", secret.id, version.id)
-        raise TamperedRecord(f"cannot trust a value of secret {secret.name}: it is not what was sealed") from None
+    for _ in range(MOST_MOVES):
+        try:
+            key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
+            key.require_live()
+            return await call.parts.sealer.open(key, sealed, call.request_name)
+        except (InvalidCiphertext, InvalidState, NotFound) as error:
+            # Version and value are two rows: between looking at the one and at the other they may have been sealed
+            # anew, under another key version, and the one that they were under may be gone by now.
+            known, failed = (version, sealed), error
+            version = await call.parts.storage.secrets.version(secret.account, secret.id, version.id)
+            sealed = await call.parts.storage.secrets.value(secret.account, secret.id, version.id)
+            if (version, sealed) == known:
+                break
+    if not isinstance(failed, InvalidCiphertext):
+        raise failed
+    # The caller sent no ciphertext: it is the stored one that is not what it was.
+    log.critical("the value of a version was changed behind our back and is refused: %s %s", secret.id, version.id)
+    raise TamperedRecord(f"cannot trust a value of secret {secret.name}: it is not what was sealed")
 
 
 async def make_version(

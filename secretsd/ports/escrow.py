@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from secretsd.domain.keys import CMK, WrappedKey
 from secretsd.domain.rotation import Rotation
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
 
@@ -16,7 +17,8 @@ class EscrowEntry:
     """A candidate right before its first effect: its version and sealed value, secret and rotation as of then.
 
     `rotation` is the one that is about to be stored, under the revision of the one that is: a storage whose rotation
-    has no later revision has not heard of what followed. `epoch` is the lease's.
+    has no later revision has not heard of what followed. `epoch` is the lease's. `key` and `key_version` are those that
+    the value is under, for a storage from before they were made; an earlier release kept none.
     """
 
     time_ms: int
@@ -25,6 +27,8 @@ class EscrowEntry:
     rotation: Rotation
     version: SecretVersion
     sealed: SealedValue
+    key: CMK | None = None
+    key_version: WrappedKey | None = None
 
     @property
     def name(self) -> CandidateName:
@@ -47,6 +51,13 @@ class Escrow(Protocol):
 
         With `wanted` only those for which it returns True are held in memory; it sees all of them in order, and may be
         called in another thread. Raises StorageUnavailable where the escrow cannot be read.
+        """
+        ...
+
+    async def replace(self, changed: Sequence[tuple[EscrowEntry, EscrowEntry]]) -> int:
+        """Put the second of each pair in the place of the first, where that is still there; how many that were.
+
+        For candidates that are sealed anew. All of them durably or none: StorageUnavailable, and then none is lost.
         """
         ...
 

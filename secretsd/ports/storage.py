@@ -5,19 +5,14 @@ record that enters a cache has had its authenticator verified; a change reaches 
 """
 
 from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import Conflict
-from secretsd.domain.keys import CMK, WrappedKey
-from secretsd.domain.policy import Policy
-from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
-from secretsd.domain.rotation import Rotation, RotationState, RotationStep
-from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
-from secretsd.domain.targets import Target, TargetLogin
+from secretsd.ports.readers import AccountReader, KeyReader, RotationReader, SecretReader, TargetReader
 
 
 class StaleRecord(Conflict):
@@ -53,6 +48,16 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Changes nothing: StaleRecord when the record's revision is not what is stored, or it is gone.
+
+    For what a unit rests on and does not write itself: a new value under a key version rests on the key.
+    """
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteVersions:
     """Takes away every version and value of a secret, however many there are."""
 
@@ -69,7 +74,7 @@ class DeleteSteps:
     below: int
 
 
-Change = Add | Replace | Delete | DeleteVersions | DeleteSteps
+Change = Add | Replace | Delete | Unchanged | DeleteVersions | DeleteSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,102 +106,6 @@ class Lease:
 
 RecordName = tuple[str, tuple[str, ...]]
 """Table and key of a record, as the change feed names it (`domain/records.py`)."""
-
-
-class AccountReader(Protocol):
-    """Accounts and who is in them. `get*` raises NotFound; TamperedRecord when an authenticator does not match."""
-
-    async def get(self, account: str) -> Account: ...
-    async def user(self, account: str, name: str) -> User: ...
-    async def users(self, account: str, after: str, limit: int) -> Sequence[User]:
-        """Users whose names come after `after`, in order of name."""
-        ...
-
-    async def token(self, digest: str) -> Token: ...
-    async def tokens(self, account: str, user: str) -> Sequence[Token]: ...
-    async def binding(self, proof: str) -> Binding: ...
-    async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]: ...
-    async def policy(self, account: str, name: str) -> Policy: ...
-    async def policies(self, account: str, after: str, limit: int) -> Sequence[Policy]: ...
-
-
-class KeyReader(Protocol):
-    """CMKs and their wrapped versions. NotFound, TamperedRecord as above."""
-
-    async def get(self, account: str, key_id: str) -> CMK: ...
-    async def version(self, account: str, key_id: str, version: int) -> WrappedKey: ...
-    async def page(self, account: str, after: str, limit: int) -> Sequence[CMK]:
-        """Keys whose ids come after `after`, in order of id."""
-        ...
-
-
-class SecretReader(Protocol):
-    """Secrets, their versions and sealed values. NotFound, TamperedRecord as above."""
-
-    async def get(self, account: str, name: str) -> Secret: ...
-    async def version(self, account: str, secret_id: str, version_id: str) -> SecretVersion: ...
-    async def value(self, account: str, secret_id: str, version_id: str) -> SealedValue: ...
-    async def page(
-        self, account: str, prefix: str, tags: Mapping[str, str], after: str, limit: int, include_deleted: bool
-    ) -> Sequence[Secret]:
-        """Secrets by name: those after `after` that start with `prefix` and carry every tag given."""
-        ...
-
-    async def versions(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[SecretVersion]:
-        """Versions whose numbers are below `before`, the newest first."""
-        ...
-
-    async def prunable(
-        self, account: str, secret_id: str, labelled: Sequence[str], created_before_ms: int, keep: int, limit: int
-    ) -> Sequence[SecretVersion]:
-        """Unlabelled versions past the newest `keep` of them that were made before the moment; the oldest first."""
-        ...
-
-    async def deletions_due(self, now_ms: int, limit: int) -> Sequence[Secret]:
-        """Secrets of all accounts whose recovery window has ended."""
-        ...
-
-
-class RotationReader(Protocol):
-    """How secrets are rotated. NotFound, TamperedRecord as above."""
-
-    async def get(self, account: str, secret_id: str) -> Rotation: ...
-    async def due(self, now_ms: int, limit: int) -> Sequence[Rotation]:
-        """Rotations of all accounts whose `next_due_ms` has come, save quarantined ones; the oldest due first.
-
-        A rotation stays due until it is done, so what a crash left between two steps is here as well.
-        """
-        ...
-
-    async def next_due_ms(self) -> int | None:
-        """The earliest moment at which a rotation that is not quarantined is due."""
-        ...
-
-    async def page(self, account: str, after: str, limit: int) -> Sequence[Rotation]:
-        """Rotations of an account whose secrets' ids come after `after`, in order of id."""
-        ...
-
-    async def states(self) -> Mapping[RotationState, int]:
-        """How many rotations of all accounts are in which state, zeros left out; a figure that decides nothing."""
-        ...
-
-    async def steps(self, account: str, secret_id: str, before: int, limit: int) -> Sequence[RotationStep]:
-        """Entries of the history whose numbers are below `before`, the newest first."""
-        ...
-
-
-class TargetReader(Protocol):
-    """Targets, which belong to account `system`, and which secret holds which login. NotFound, TamperedRecord."""
-
-    async def get(self, name: str) -> Target: ...
-    async def page(self, after: str, limit: int) -> Sequence[Target]:
-        """Targets whose names come after `after`, in order of name."""
-        ...
-
-    async def login(self, target: str, login: str) -> TargetLogin: ...
-    async def logins(self, target: str, after: str, limit: int) -> Sequence[TargetLogin]:
-        """The logins that are held at a target, those after `after`, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from secretsd.settings import Settings
 from secretsd.supervisor.identities import Identities, NoSuchUser, resolve
@@ -14,9 +15,13 @@ from secretsd.supervisor.spawn import run_once
 
 
 def problems(
-    settings: Settings, credentials_directory: str | None, pin_fd: int | None = None, ask_pin: bool = False
+    settings: Settings,
+    credentials_directory: str | None,
+    pin_fd: int | None = None,
+    ask_pin: bool = False,
+    report: dict[str, Any] | None = None,
 ) -> list[str]:
-    """A sentence for each problem; none when a start would succeed."""
+    """A sentence for each problem; none when a start would succeed. `report` gets what the probe of the HSM found."""
     found: list[str] = []
     identities: Identities | None = None
     try:
@@ -37,7 +42,10 @@ def problems(
     if identities is not None:
         found += _directories(settings, identities)
         if pin is not None and module.is_file():
-            found += _module(settings, identities, pin)
+            probed = probe(settings, identities, pin)
+            if report is not None:
+                report.update(probed)
+            found += [] if probed["usable"] else [f"cannot use keystore.module: {probed['reason']}"]
     return found
 
 
@@ -61,15 +69,16 @@ def _directories(settings: Settings, identities: Identities) -> list[str]:
     return found
 
 
-def _module(settings: Settings, identities: Identities, pin: str) -> list[str]:
+def probe(settings: Settings, identities: Identities, pin: str) -> dict[str, Any]:
+    """What the keystore process finds module and token to be (its `Probed`); not `usable` where it says nothing."""
     status, output = run_once(one_shot(settings, identities, pin, "probe"))
     try:
-        probed = json.loads(output)
+        probed: dict[str, Any] = json.loads(output)
     except ValueError:
-        return [f"cannot use keystore.module: the probe ended with status {status}"]
-    return [] if probed["usable"] else [f"cannot use keystore.module: {probed['reason']}"]
+        return {"usable": False, "reason": f"the probe ended with status {status}"}
+    return probed
 
 
-def recovery_document(kek_id: str, so_pin: str, recovery: Mapping[str, str] | None) -> str:
+def recovery_document(kek_id: str, so_pin: str, recovery: Mapping[str, Any] | None) -> str:
     """What the operator takes off the host."""
     return json.dumps({"kek_id": kek_id, "so_pin": so_pin, "recovery": recovery}, indent=2) + "\n"

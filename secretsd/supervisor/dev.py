@@ -20,7 +20,7 @@ from secretsd.supervisor.identities import (
     resolve,
     write_private,
 )
-from secretsd.supervisor.initialise import hold, invoking_uids, is_initialised, make_root
+from secretsd.supervisor.initialise import has_root, hold, invoking_uids, is_initialised, make_root, mark_initialised
 from secretsd.supervisor.pin import read_pin
 from secretsd.supervisor.processes import children
 from secretsd.supervisor.specification import Listener, TCPListener
@@ -38,7 +38,9 @@ def run(state_dir: Path, listen: str, socket: Path | None) -> int:
         write_private(pin_file, secrets.token_urlsafe(18) + "\n", None)
     pin = read_pin(str(pin_file), None)
     if not is_initialised(settings):
-        make_root(settings, identities, pin, None)  # no recovery: what is kept here is for development
+        if not has_root(settings):
+            make_root(settings, identities, pin, None)  # no recovery: what is kept here is for development
+        mark_initialised(settings)
     prepare_escrow(settings, identities)
     token = _known_token(state_dir) or _new_token()
     first_start = {"uids": list(invoking_uids()), "by": f"unix:uid/{os.getuid()}", "token": token}

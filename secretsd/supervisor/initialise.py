@@ -17,6 +17,7 @@ from secretsd.supervisor.spawn import run_once
 from secretsd.supervisor.supervisor import Supervisor
 
 MARK = "initialised"
+ROOT_MARK = "root-made"
 
 
 class CannotInitialise(Exception):
@@ -29,7 +30,8 @@ class Initialised:
 
     kek_id: str
     so_pin: str
-    recovery: Mapping[str, str] | None
+    recovery: Mapping[str, Any] | None
+    check: str
 
 
 def hold(settings: Settings) -> int | None:
@@ -56,9 +58,14 @@ def is_initialised(settings: Settings) -> bool:
     return Path(settings.state_dir, MARK).exists()
 
 
+def has_root(settings: Settings) -> bool:
+    """True once there is a root here, made by whatever command, though perhaps no account yet."""
+    return is_initialised(settings) or Path(settings.state_dir, ROOT_MARK).exists()
+
+
 def make_root(settings: Settings, identities: Identities, pin: str, recovery_public_key: str | None) -> Initialised:
     """Make token and root keys. Without a recovery key this is the operator's explicit refusal of one."""
-    if is_initialised(settings):
+    if has_root(settings):
         raise CannotInitialise(f"cannot initialise {settings.state_dir}: it is initialised already")
     prepare_directories(settings, identities)
     if Path(settings.keystore.module).name == SOFTHSM2 and "SOFTHSM2_CONF" not in settings.keystore.environment:
@@ -68,8 +75,13 @@ def make_root(settings: Settings, identities: Identities, pin: str, recovery_pub
     if status != 0:
         raise CannotInitialise("cannot initialise the HSM token; the keystore process says why above")
     made = json.loads(output)
+    Path(settings.state_dir, ROOT_MARK).touch(mode=0o644)
+    return Initialised(made["kek_id"], made["so_pin"], made["recovery"], made["check"])
+
+
+def mark_initialised(settings: Settings) -> None:
+    """From now on it can be served."""
     Path(settings.state_dir, MARK).touch(mode=0o644)
-    return Initialised(made["kek_id"], made["so_pin"], made["recovery"])
 
 
 def make_first_account(settings: Settings, identities: Identities, pin: str, uids: tuple[int, ...], by: str) -> None:

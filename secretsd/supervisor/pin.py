@@ -13,12 +13,18 @@ class NoPIN(Exception):
     """There is no usable PIN; the sentence says where it was looked for."""
 
 
-def read_pin(source: str, credentials_directory: str | None, fd: int | None = None, prompt: bool = False) -> str:
+def read_pin(
+    source: str,
+    credentials_directory: str | None,
+    fd: int | None = None,
+    prompt: bool = False,
+    what: str = "PIN of the HSM token",
+) -> str:
     """The PIN, without its final line break. A descriptor wins over a prompt, a prompt over the configured source."""
     if fd is not None:
         return _checked(_read(fd), "the descriptor")
     if prompt:
-        return _checked(getpass.getpass("PIN of the HSM token: ").encode(), "the prompt")
+        return _checked(getpass.getpass(f"{what}: ").encode(), "the prompt")
     if source.startswith(CREDENTIAL):
         name = source.removeprefix(CREDENTIAL)
         if credentials_directory is None or "/" in name:

@@ -12,7 +12,7 @@ from secretsd.supervisor.specification import ChildSpec, InheritedListener, List
 
 ROLES = ("keystore", "rotator", "worker")
 SOFTHSM2 = "libsofthsm2.so"
-_INNER = ("keystore", "rotator")
+_INNER = ("keystore", "keystore-slow", "rotator")
 
 
 def children(
@@ -27,7 +27,7 @@ def children(
     """One specification a process. `pin` goes to the keystore process only; `inherited` names systemd's sockets."""
     specs: list[ChildSpec] = []
     if "keystore" in roles:
-        specs.append(_keystore(settings, identities, pin or "", inherited))
+        specs += [_keystore(settings, identities, pin or "", inherited, lane) for lane in ("fast", "slow")]
     if "rotator" in roles:
         specs.append(_rotator(settings, identities, inherited))
     if "worker" in roles:
@@ -61,16 +61,19 @@ def _inner_listener(name: str, path: Path, identities: Identities, inherited: Se
     return InheritedListener(name) if name in inherited else UnixListener(path, 0o600, identities.worker.uid)
 
 
-def _keystore(settings: Settings, identities: Identities, pin: str, inherited: Sequence[str]) -> ChildSpec:
-    document = _keystore_document(settings, identities, pin, "serve")
-    listener = _inner_listener("keystore", settings.keystore_socket, identities, inherited)
+def _keystore(settings: Settings, identities: Identities, pin: str, inherited: Sequence[str], lane: str) -> ChildSpec:
+    document = _keystore_document(settings, identities, pin, "serve") | {"lane": lane}
+    slow = lane == "slow"
+    name = "keystore-slow" if slow else "keystore"
+    path = settings.keystore_slow_socket if slow else settings.keystore_socket
+    listener = _inner_listener(name, path, identities, inherited)
     return _spec(
-        "keystore",
-        "secretsd.adapters.keystore_process",
+        name,
+        "secretsd.adapters.keystore_process" + (".slow_lane" if slow else ""),
         identities.keystore,
         document,
         listeners=(listener,),
-        stall_seconds=settings.keystore.stall_seconds,
+        stall_seconds=settings.keystore.slow_seconds if slow else settings.keystore.stall_seconds,
     )
 
 

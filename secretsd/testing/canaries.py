@@ -165,14 +165,15 @@ def _values(document: Any) -> Iterator[bytes]:
         return
     for one in document.get("values", ()) if isinstance(document.get("values"), list) else ():
         yield from _values(one)
-    binary, token = document.get("binary"), document.get("token")
+    token = document.get("token")
     for text in (document.get("text"), document.get("admin_password")):
         if isinstance(text, str):
             yield text.encode(errors="surrogatepass")
-    if isinstance(binary, str):
-        yield binary.encode(errors="surrogatepass")
-        with contextlib.suppress(ValueError):
-            yield base64.b64decode(binary, validate=True)
+    for binary in map(document.get, ("binary", "plaintext", "private_key_plaintext", "message")):
+        if isinstance(binary, str):
+            yield binary.encode(errors="surrogatepass")
+            with contextlib.suppress(ValueError):
+                yield base64.b64decode(binary, validate=True)
     if isinstance(token, str) and token.startswith("secretsd_"):
         yield token.encode(errors="surrogatepass")
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 ROLES = {
     "keystore": "secretsd.adapters.keystore_process",
+    "keystore-slow": "secretsd.adapters.keystore_process.slow_lane",
     "rotator": "secretsd.adapters.rotator_host",
     "worker": "secretsd.app",
 }

@@ -114,6 +114,18 @@ class EscrowSuite:
         await other.keep(entry(4))
         assert [one.name[1:] for one in await escrow.entries()] == [*left, ("id-of-prod/db/app", "v-4")]
 
+    async def test_what_is_replaced_stands_where_the_old_one_stood(self, world: EscrowWorld) -> None:
+        """Only what is still there as it was: one that was begun again meanwhile is an entry of its own."""
+        escrow, other = world.open(), world.open()
+        for one in (entry(1), entry(2), entry(1, epoch=8)):
+            await escrow.keep(one)
+        anew = replace(
+            entry(1), version=replace(entry(1).version, key_version=2), sealed=samples.sealed_value(1, size=9)
+        )
+        assert await escrow.replace([(entry(1), anew), (entry(3), entry(4))]) == 1
+        assert await escrow.replace([]) == 0
+        assert list(await other.entries()) == [anew, entry(2), entry(1, epoch=8)]
+
     async def test_what_is_kept_while_another_node_drops_is_not_lost(self, world: EscrowWorld) -> None:
         """A node that waited for its turn must not write into what was thrown away meanwhile."""
         keeping, dropping = world.open(), world.open()

@@ -15,6 +15,7 @@ import pytest
 
 from secretsd.domain.envelope import (
     COMMITMENT,
+    IV_BYTES,
     MAX_PLAINTEXT_BYTES,
     SUITE_AES_256_GCM,
     TAG_BYTES,
@@ -45,7 +46,14 @@ def metadata(version: int = 1, account: str = ACCOUNT, key_id: str | None = None
 
 
 class KeyStoreSuite:
-    """Inherit, and give a `keystore` fixture."""
+    """Inherit, and give a `keystore` fixture; `suite` is the one that its AES-256 keys have, the sizes are its own."""
+
+    suite = SUITE_AES_256_GCM
+    iv_bytes, tag_bytes, blob_bytes = IV_BYTES, TAG_BYTES, 40
+
+    def encrypted_bytes(self, text_bytes: int) -> int:
+        """How long the encrypted part of a ciphertext of so many bytes is, without its tag."""
+        return len(COMMITMENT) + text_bytes
 
     @pytest.fixture
     async def key(self, keystore: KeyStore) -> WrappedKey:
@@ -56,9 +64,9 @@ class KeyStoreSuite:
         wanted = metadata(version=7)
         key = await keystore.generate_key(wanted)
         assert key.metadata == wanted
-        assert key.suite == SUITE_AES_256_GCM
+        assert key.suite == self.suite
         assert key.kek_id == (await keystore.status()).kek_id
-        assert len(key.blob) == 40
+        assert len(key.blob) == self.blob_bytes
         assert len(key.mac) == 32
 
     async def test_two_keys_share_nothing(self, keystore: KeyStore) -> None:
@@ -76,9 +84,9 @@ class KeyStoreSuite:
         ciphertext = await keystore.encrypt(key, USE, TEXT, CONTEXT)
         header, packed, encrypted = CiphertextHeader.split(ciphertext)
         assert packed[0] == 1
-        assert (header.suite, header.purpose) == (SUITE_AES_256_GCM, Purpose.API_CIPHERTEXT)
-        assert (header.key_id, header.key_version, len(header.iv)) == (key.key_id, key.version, 12)
-        assert len(encrypted) == len(COMMITMENT) + len(TEXT) + TAG_BYTES
+        assert (header.suite, header.purpose) == (self.suite, Purpose.API_CIPHERTEXT)
+        assert (header.key_id, header.key_version, len(header.iv)) == (key.key_id, key.version, self.iv_bytes)
+        assert len(encrypted) == self.encrypted_bytes(len(TEXT)) + self.tag_bytes
 
     async def test_no_iv_comes_twice(self, keystore: KeyStore, key: WrappedKey) -> None:
         made = await asyncio.gather(*(keystore.encrypt(key, USE, TEXT, {}) for _ in range(200)))
@@ -183,7 +191,7 @@ class KeyStoreSuite:
             ("account", "system"),
             ("key_id", "00000000-0000-4000-8000-000000000000"),
             ("version", 2),
-            ("suite", 2),
+            ("suite", 3),
             ("kek_id", "00000000-0000-4000-8000-000000000000"),
             ("blob", b""),
             ("mac", b""),

@@ -22,6 +22,13 @@ class MemoryEscrow:
         """All of them, oldest first."""
         return tuple(entry for entry in self._entries if wanted is None or wanted(entry))
 
+    async def replace(self, changed: Sequence[tuple[EscrowEntry, EscrowEntry]]) -> int:
+        """Put new entries in the place of old ones."""
+        self._require_present()
+        becomes = [next((after for before, after in changed if before == entry), None) for entry in self._entries]
+        self._entries = [new or old for old, new in zip(self._entries, becomes, strict=True)]
+        return len(becomes) - becomes.count(None)
+
     async def drop(self, names: Collection[CandidateName]) -> int:
         """Forget the candidates."""
         self._require_present()

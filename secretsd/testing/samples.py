@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from secretsd.domain.audit import SALT_BYTES, AuditEvent, AuditRecord
-from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel, WrappedKey
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.keys import CMK, Alias, KeyOrigin, KeyOwner, KeyState, KeyVersionState, ProtectionLevel, WrappedKey
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Binding, Token, User
 from secretsd.domain.records import Record
+from secretsd.domain.reencryption import ReEncryption, ReEncryptionState
 from secretsd.domain.rotation import MachineKind, Rotation, RotationResult, RotationState, RotationStep
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import CURRENT, Barrier, DataType, SealedValue, Secret, SecretVersion, VersionState
@@ -73,6 +75,17 @@ def wrapped_key(version: int = 1) -> WrappedKey:
     """A key version whose blob no key store ever made."""
     kinds = (KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT, KeyOrigin.HSM, ProtectionLevel.HSM)
     return WrappedKey(ACCOUNT, KEY_ID, version, *kinds, 1, "kek-1", bytes(range(256)), b"\x00\xff" * 16)
+
+
+def alias(name: str = "prod/db", key_id: str = KEY_ID) -> Alias:
+    """An alias of the sample key."""
+    return Alias(ACCOUNT, name, key_id, 1_700_000_000_013, 1_700_000_000_014)
+
+
+def reencryption(key_id: str = KEY_ID) -> ReEncryption:
+    """A re-encryption that is on its way."""
+    times = (1_700_000_000_019, 50, 12, 3)
+    return ReEncryption(ACCOUNT, key_id, ReEncryptionState.RUNNING, *times, next_due_ms=1_700_000_000_020)
 
 
 def secret(
@@ -176,6 +189,24 @@ def later_fields() -> list[Record]:
             unnoted=True,
         ),
         replace(rotation_step(1, "id-of-prod/db/held"), result=RotationResult.QUARANTINED),
+        replace(
+            cmk("id-of-held"),
+            deletion_protection=True,
+            protection_reason="the archive's key",
+            rotation_seconds=7 * 86_400,
+            next_rotation_ms=1_700_000_000_015,
+            last_rotation_ms=1_700_000_000_016,
+            material_expires_ms=1_700_000_000_017,
+            oldest_version=2,
+        ),
+        replace(
+            wrapped_key(2),
+            key_id="id-of-held",
+            public_key=b"\x30\x59",
+            fingerprint=b"\x00" * 32,
+            created_ms=1_700_000_000_018,
+            state=KeyVersionState.ABSENT,
+        ),
     ]
 
 
@@ -189,6 +220,8 @@ def every_kind() -> list[Record]:
         policy(),
         cmk(),
         wrapped_key(),
+        alias(),
+        reencryption(),
         secret(),
         secret_version(),
         sealed_value(),

@@ -94,6 +94,8 @@ async def stored(storage: Storage) -> list[Record]:
         await storage.accounts.policy(account, "readers"),
         await storage.keys.get(account, samples.KEY_ID),
         await storage.keys.version(account, samples.KEY_ID, 1),
+        await storage.keys.alias(account, "prod/db"),
+        await storage.keys.reencryption(account, samples.KEY_ID),
         await storage.secrets.get(account, secret.name),
         await storage.secrets.version(account, secret.id, "v-1"),
         await storage.secrets.value(account, secret.id, "v-1"),
@@ -112,7 +114,7 @@ class StorageSuite:
         assert await stored(bench.storage) == samples.every_kind()
 
     async def test_fields_of_later_releases_come_back_too(self, bench: Bench) -> None:
-        secret, rotation, step = samples.later_fields()
+        secret, rotation, step, *_ = samples.later_fields()
         await bench.add(secret, rotation, step)
         assert await bench.storage.secrets.get(samples.ACCOUNT, "prod/db/held") == secret
         assert await bench.storage.rotations.get(samples.ACCOUNT, "id-of-prod/db/held") == rotation

@@ -68,11 +68,6 @@ class PagesSuite:
         assert names(await bench.storage.accounts.tokens(samples.ACCOUNT, "ann")) == ["t-1", "t-2"]
         assert await bench.storage.accounts.tokens(samples.OTHER_ACCOUNT, "ann") == []
 
-    async def test_keys_are_paged_by_id(self, bench: Bench) -> None:
-        await bench.add(*(samples.cmk(identifier) for identifier in ("k3", "k1", "k2")))
-        assert names(await bench.storage.keys.page(samples.ACCOUNT, "", 2)) == ["k1", "k2"]
-        assert names(await bench.storage.keys.page(samples.ACCOUNT, "k2", 2)) == ["k3"]
-
     @pytest.mark.parametrize(
         ("prefix", "after", "limit", "expected"),
         [

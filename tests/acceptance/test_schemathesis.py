@@ -71,7 +71,7 @@ def test_schemathesis_finds_nothing(daemon: Daemon, tmp_path: Path) -> None:
     command += ["--generation-database", "none", "--warnings", "off", "--no-color"]
     print(f"schemathesis: seed {SEED}, {EXAMPLES} examples an operation")
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    assert result.returncode == 0, result.stdout[:3000] + result.stdout[-3000:] + result.stderr[-2000:]
     assert f"Seed: {SEED}" in result.stdout
     assert "ERROR" not in daemon.log.read_text(), "the daemon met a fault of its own"
     # The run was worth something: the explorer still has his rights, and got through to most operations.

@@ -6,6 +6,8 @@ import pytest
 
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.testing.keystore_suite import KeyStoreSuite
+from secretsd.testing.keystore_suite_import import ImportSuite
+from secretsd.testing.keystore_suite_import_bad import BadImportSuite
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.softhsm import KeyStoreProcess, SoftHSM
 
@@ -24,6 +26,21 @@ class TestMemoryKeyStore(KeyStoreSuite):
 
 @pytest.mark.integration
 class TestProcessKeyStore(KeyStoreSuite):
+    @pytest.fixture
+    async def keystore(self, process: KeyStoreProcess) -> AsyncIterator[ProcessKeyStore]:
+        keystore = ProcessKeyStore(process.path, deadline_seconds=30)
+        yield keystore
+        await keystore.close()
+
+
+class TestImportIntoMemoryKeyStore(ImportSuite, BadImportSuite):
+    @pytest.fixture
+    def keystore(self) -> MemoryKeyStore:
+        return MemoryKeyStore()
+
+
+@pytest.mark.integration
+class TestImportIntoProcessKeyStore(ImportSuite, BadImportSuite):
     @pytest.fixture
     async def keystore(self, process: KeyStoreProcess) -> AsyncIterator[ProcessKeyStore]:
         keystore = ProcessKeyStore(process.path, deadline_seconds=30)

@@ -12,8 +12,10 @@ from secretsd.ports.storage import Storage
 from secretsd.testing.storage import authenticator, temporary_storage
 from secretsd.testing.storage_suite import StorageSuite, bench
 from secretsd.testing.storage_suite_audit import AuditSuite
+from secretsd.testing.storage_suite_keys import KeysSuite
 from secretsd.testing.storage_suite_nodes import NodesSuite
 from secretsd.testing.storage_suite_pages import PagesSuite
+from secretsd.testing.storage_suite_reencryption import ReencryptionSuite
 
 __all__ = ["bench"]
 
@@ -50,6 +52,14 @@ class TestRecords(StorageSuite):
 
 
 class TestPages(PagesSuite):
+    pass
+
+
+class TestKeys(KeysSuite):
+    pass
+
+
+class TestReencryptions(ReencryptionSuite):
     pass
 
 

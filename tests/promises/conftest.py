@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from secretsd.adapters.keystore_process import messages as m
-from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeyState, ProtectionLevel
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Token, User
 from secretsd.domain.records import RecordAuthenticator

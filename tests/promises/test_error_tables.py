@@ -16,6 +16,7 @@ CLASSES = [kind for kind in SecretsdError.__subclasses__() if kind.__module__ ==
 CODES = {
     "invalid-request": 400, "unauthenticated": 401, "access-denied": 403, "not-found": 404, "already-exists": 409,
     "conflict": 409, "invalid-state": 409, "key-disabled": 409, "invalid-key-usage": 400, "invalid-ciphertext": 400,
+    "unsupported": 400,
     "limit-exceeded": 409, "rotation-in-progress": 503, "throttled": 429, "keystore-unavailable": 503,
     "storage-unavailable": 503, "internal": 500,
 }  # fmt: skip

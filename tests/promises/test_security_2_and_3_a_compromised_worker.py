@@ -4,21 +4,26 @@ The adversary holds the worker's uid, its socket and a copy of the whole storage
 hand. The second one holds only what a caller of Decrypt would hold, and the stolen copy.
 """
 
+from base64 import b64encode
 from dataclasses import replace
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from secretsd.adapters.keystore_process import messages as m
 from secretsd.adapters.pkcs11.key_rows import WRAPPED_AES_256_BYTES
 from secretsd.domain.envelope import COMMITMENT, CiphertextHeader, Purpose, secret_context
-from secretsd.domain.keys import KeyOrigin, KeySpec, KeyUsage, ProtectionLevel, WrappedKey
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.keys import KeyOrigin, ProtectionLevel, WrappedKey
 from secretsd.domain.principals import Account
 from secretsd.testing.intruder import HungUp, KeyStoreLine, as_user
 from tests.promises.conftest import OTHER_ACCOUNT, WORKER
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs_root]
 CONTEXT = {"for": "test"}
+SPKI = PublicFormat.SubjectPublicKeyInfo
 KIND = (KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT, KeyOrigin.HSM, ProtectionLevel.HSM)
 VALUE = "plaintext that is worth stealing"
 
@@ -58,11 +63,12 @@ def test_there_is_no_word_for_taking_a_key_away():
     calls = {kind.__struct_config__.tag for kind in m.Call.__args__}
     assert calls == {
         "status", "storage-key", "random", "generate-key", "load", "encrypt", "decrypt", "generate-data-key",
+        "decrypt-asymmetric", "sign", "generate-mac", "generate-import-key", "import-key", "rewrap", "destroy-key",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "tag", ["wrap", "unwrap", "export", "sign", "mac", "derive", "get-key", "login", "digest", "initialise", "pin"]
+    "tag", ["wrap", "unwrap", "export", "mac", "derive", "get-key", "login", "digest", "initialise", "pin"]
 )
 def test_an_unknown_word_ends_the_connection(target, key, tag):
     body = msgspec.msgpack.encode([[tag, 1, b"\0" * 32]])
@@ -180,15 +186,30 @@ def test_no_use_goes_uncounted(say, key):
     assert say(m.Status).uses[name] == before + 3
 
 
-def test_the_api_has_no_call_that_opens_a_ciphertext_of_the_callers():
-    from secretsd.operations.catalogue import catalogue
-
-    taking = {
-        operation.name
-        for operation in catalogue().values()
-        if operation.route and {"ciphertext", "context", "data_key"} & set(operation.request.__struct_fields__)
+@pytest.mark.parametrize("way", ["decrypt", "re-encrypt", "export-data-key"])
+def test_no_caller_opens_what_the_daemon_made_for_itself(target, key, way):
+    """Not even who may do everything in the account, with the stolen data key and what it is bound to."""
+    data_key, context = sealed_data_key(target)
+    mine = target.daemon.call("POST", "/v1/keys", {"description": "to take it away under"}).body["id"]
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    further = {
+        "decrypt": {},
+        "re-encrypt": {"destination_key": mine},
+        "export-data-key": {"public_key": b64encode(public.public_bytes(Encoding.DER, SPKI)).decode()},
     }
-    assert taking == set()
+    body = {"ciphertext": b64encode(data_key).decode(), "context": context, **further[way]}
+    answered = target.daemon.call("POST", f"/v1/ciphertexts:{way}", body)
+    assert (answered.status, answered.body["kind"]) == (400, "invalid-ciphertext"), "the key is the service's own"
+    # A secret under a customer's key: the key may be used, and the purpose may not.
+    target.daemon.call("POST", "/v1/secrets", {"name": f"mine/{way}", "text": VALUE, "key_id": mine})
+    ((sealed, secret_id, version_id),) = target.files.read(
+        "SELECT data_key, secret_id, version_id FROM secret_values JOIN secrets ON id = secret_id WHERE name = ?",
+        f"mine/{way}",
+    )
+    bound = secret_context(target.account, secret_id, version_id)
+    body |= {"ciphertext": b64encode(sealed).decode(), "context": bound}
+    answered = target.daemon.call("POST", f"/v1/ciphertexts:{way}", body)
+    assert (answered.status, answered.body["kind"]) == (400, "invalid-ciphertext")
 
 
 def test_what_a_thief_of_the_storage_holds_shows_no_value(target, key):

@@ -114,7 +114,7 @@ def test_the_probes_work_on_a_process_that_did_not_harden_itself(careless, probe
 
 
 @pytest.mark.parametrize("probe", INTO_A_PROCESS, ids=lambda probe: probe.__name__)
-@pytest.mark.parametrize("role", ["keystore", "worker", "rotator"])
+@pytest.mark.parametrize("role", ["keystore", "keystore-slow", "worker", "rotator"])
 @pytest.mark.parametrize("uid", [WORKER, ROTATOR, KEYSTORE, NOBODY], ids=["worker", "rotator", "keystore", "nobody"])
 def test_no_uid_gets_into_any_process_not_even_its_own(target, uid, role, probe):
     (pid,) = target.daemon.children(role)
@@ -131,7 +131,12 @@ def test_nor_into_the_supervisor(target, probe):
 
 
 def test_every_process_has_a_uid_of_its_own_and_no_other_groups(target):
-    for role, uid in (("worker", WORKER), ("keystore", KEYSTORE), ("rotator", ROTATOR)):
+    for role, uid in (
+        ("worker", WORKER),
+        ("keystore", KEYSTORE),
+        ("keystore-slow", KEYSTORE),
+        ("rotator", ROTATOR),
+    ):
         (pid,) = target.daemon.children(role)
         status = dict(
             line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
@@ -143,7 +148,7 @@ def test_every_process_has_a_uid_of_its_own_and_no_other_groups(target):
 
 
 def test_no_process_leaves_a_core(target):
-    for role in ("worker", "keystore", "rotator"):
+    for role in ("worker", "keystore", "keystore-slow", "rotator"):
         (pid,) = target.daemon.children(role)
         (line,) = [
             line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max core file")
@@ -234,7 +239,7 @@ def test_pin_and_configuration_are_in_no_argument_and_no_environment(target):
     token = target.daemon.token.encode()
     pids = [
         target.daemon.pid,
-        *(pid for role in ("keystore", "worker", "rotator") for pid in target.daemon.children(role)),
+        *(pid for role in ("keystore", "keystore-slow", "worker", "rotator") for pid in target.daemon.children(role)),
     ]
     for pid in pids:
         for name in ("cmdline", "environ"):
@@ -249,7 +254,7 @@ def test_children_end_with_the_supervisor(state_path):
     daemon = Daemon(state_path / "second")
     daemon.start()
     children = [pid for role in ROLES for pid in daemon.children(role)]
-    assert len(children) == 3
+    assert len(children) == 4
     os.kill(daemon.pid, signal.SIGKILL)
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in children):

@@ -38,7 +38,12 @@ def analyze(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 def test_there_is_a_service_for_each_user_and_a_socket_for_each_service() -> None:
     assert SERVICES == ["secretsd-keystore.service", "secretsd-rotator.service", "secretsd.service"]
-    assert [Path(name).stem for name in SOCKETS] == [Path(name).stem for name in SERVICES]
+    sockets = {
+        Path(name).stem: (settings(name).get("Service") or [f"{Path(name).stem}.service"])[0] for name in SOCKETS
+    }
+    assert sorted(set(sockets.values())) == SERVICES
+    assert sockets["secretsd-keystore-slow"] == "secretsd-keystore.service"
+    assert len(sockets) == len(SERVICES) + 1
 
 
 @pytest.mark.parametrize("name", [*SERVICES, *SOCKETS])
@@ -95,7 +100,7 @@ def test_only_the_key_store_gets_the_pin_and_it_gets_no_network() -> None:
 
 
 def test_the_inner_sockets_are_for_the_workers_alone() -> None:
-    for role in ("keystore", "rotator"):
+    for role in ("keystore", "keystore-slow", "rotator"):
         unit = settings(f"secretsd-{role}.socket")
         assert unit["ListenStream"] == [f"/run/secretsd/{role}.sock"]
         assert (unit["SocketUser"], unit["SocketMode"]) == (["secretsd"], ["0600"])

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from secretsd.adapters.keystore_process import messages as m
 from secretsd.adapters.keystore_process.link import Link, LinkLost
 from secretsd.adapters.pkcs11.key_rows import digest
+from secretsd.adapters.sm.sm2 import PublicKeys
+from secretsd.domain.algorithms import MAX_MESSAGE_BYTES, EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm
 from secretsd.domain.envelope import DATA_KEY_BYTES, MAX_PLAINTEXT_BYTES, Purpose
 from secretsd.domain.errors import (
     Internal,
@@ -16,10 +19,13 @@ from secretsd.domain.errors import (
     KeyStoreUnavailable,
     LimitExceeded,
     SecretsdError,
+    Unsupported,
 )
+from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec
+from secretsd.domain.key_specs import KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
 from secretsd.domain.sensitive import Plaintext
-from secretsd.ports.keystore import KeyStoreStatus, KeyUse
+from secretsd.ports.keystore import KeyStoreStatus, KeyUse, UseTimes
 
 _T = TypeVar("_T")
 _BY_KIND: dict[str, type[SecretsdError]] = {
@@ -37,6 +43,8 @@ class ProcessKeyStore:
 
     A call whose connection breaks is sent once more, over a new one, within its deadline: all calls may be repeated.
     """
+
+    sm2 = PublicKeys()
 
     def __init__(self, path: Path | str, *, deadline_seconds: float = 2.0) -> None:
         self._path = str(path)
@@ -82,6 +90,66 @@ class ProcessKeyStore:
         answer = _expect(await self._use(key, lambda number: m.GenerateDataKey(number, *fields, size)), m.DataKey)
         return Plaintext(answer.plaintext), answer.ciphertext
 
+    async def decrypt_asymmetric(
+        self, key: WrappedKey, use: KeyUse, algorithm: EncryptionAlgorithm, ciphertext: bytes
+    ) -> Plaintext:
+        """See the port."""
+        if len(ciphertext) > m.MAX_RSA_BYTES:
+            raise InvalidCiphertext
+        fields = _fields(key, use, {})
+        answer = await self._use(key, lambda number: m.DecryptAsymmetric(number, *fields, algorithm, ciphertext))
+        return Plaintext(_expect(answer, m.Done).value)
+
+    async def sign(self, key: WrappedKey, use: KeyUse, algorithm: SigningAlgorithm, message: bytes) -> bytes:
+        """See the port."""
+        _require_short(message)
+        fields = _fields(key, use, {})
+        answer = await self._use(key, lambda number: m.Sign(number, *fields, algorithm, message))
+        return _expect(answer, m.Done).value
+
+    async def generate_mac(self, key: WrappedKey, use: KeyUse, algorithm: MacAlgorithm, message: bytes) -> bytes:
+        """See the port."""
+        _require_short(message)
+        fields = _fields(key, use, {})
+        answer = await self._use(key, lambda number: m.GenerateMac(number, *fields, algorithm, message))
+        return _expect(answer, m.Done).value
+
+    async def generate_import_key(self, account: str, key_id: str, spec: WrappingSpec) -> WrappedKey:
+        """See the port."""
+        answer = await self._ask(lambda number: m.GenerateImportKey(number, account, key_id, spec))
+        return _expect(answer, m.Made).row.key()
+
+    async def import_key(
+        self,
+        metadata: KeyMetadata,
+        import_key: WrappedKey,
+        algorithm: WrappingAlgorithm,
+        material: bytes,
+        kek_id: str = "",
+    ) -> WrappedKey:
+        """See the port."""
+        if len(material) > m.MAX_MATERIAL_BYTES:
+            raise InvalidCiphertext
+        fields = (metadata.account, metadata.key_id, metadata.version, metadata.spec, metadata.usage)
+        told = (digest(import_key), *fields, algorithm, material, kek_id)
+        answer = await self._use(import_key, lambda number: m.ImportKey(number, *told))
+        return _expect(answer, m.Made).row.key()
+
+    async def rewrap(self, key: WrappedKey) -> WrappedKey:
+        """See the port."""
+        made = _expect(await self._ask(lambda number: m.Rewrap(number, m.KeyRow.of(key))), m.Made).row.key()
+        return replace(made, revision=key.revision, created_ms=key.created_ms, state=key.state)
+
+    async def destroy_key(self, account: str, key_id: str, up_to_version: int) -> None:
+        """See the port."""
+        _expect(await self._ask(lambda number: m.DestroyKey(number, account, key_id, up_to_version)), m.Done)
+
+    async def require_able(self, spec: KeySpec) -> None:
+        """See the port."""
+        state = _expect(await self._ask(m.Status), m.State)
+        if (reason := state.inabilities.get(spec.value)) is not None:
+            raise Unsupported(f"cannot make a key of spec {spec.value}: this HSM {reason}")
+
     async def random(self, size: int) -> Plaintext:
         """See the port."""
         if not 1 <= size <= m.MAX_RANDOM_BYTES:
@@ -97,9 +165,12 @@ class ProcessKeyStore:
         try:
             state = _expect(await self._ask(m.Status), m.State)
         except SecretsdError as error:
-            return KeyStoreStatus(False, error.message, "", "", self._restarts, 0, {})
+            return KeyStoreStatus(False, error.message, "", "", self._restarts, 0, {}, {})
         found = (state.available, state.reason, state.module, state.kek_id)
-        return KeyStoreStatus(*found, self._restarts, state.loaded_keys, state.uses)
+        times = {name: UseTimes(state.seconds[name], tuple(counts)) for name, counts in state.counts.items()}
+        more = (state.loaded_keys, state.uses, state.inabilities)
+        worn, roots = tuple(state.worn), tuple(state.roots)
+        return KeyStoreStatus(*found, self._restarts, *more, times=times, errors=state.errors, worn=worn, roots=roots)
 
     async def close(self) -> None:
         """End the connection; calls in flight fail, later ones are refused."""
@@ -193,6 +264,11 @@ def _fields(
             f"cannot bind the encryption context: more than {m.MAX_CONTEXT_PAIRS} pairs or {m.MAX_CONTEXT_BYTES} bytes"
         )
     return digest(key), use.account, use.purpose, use.request_id[: m.MAX_REQUEST_ID], dict(context)
+
+
+def _require_short(message: bytes) -> None:
+    if len(message) > MAX_MESSAGE_BYTES:
+        raise LimitExceeded(f"cannot take a message of more than {MAX_MESSAGE_BYTES} bytes: send its digest")
 
 
 def _error(answer: m.Failed) -> SecretsdError:

@@ -8,7 +8,7 @@ import msgspec
 
 from secretsd.adapters import frames
 from secretsd.adapters.keystore_process import messages as m
-from secretsd.domain.errors import KeyStoreUnavailable, Throttled
+from secretsd.domain.errors import KeyStoreUnavailable
 
 MOST_IN_FLIGHT = 10_000
 MOST_IN_FLIGHT_BYTES = 32 * 1024 * 1024
@@ -36,7 +36,7 @@ class Link(asyncio.Protocol):
         self._silent = False
 
     async def ask(self, call: Callable[[int], m.Call], deadline: float) -> m.Answer:
-        """The answer to `call(number)`; KeyStoreUnavailable at the deadline, LinkLost, Throttled at the bounds."""
+        """The answer to `call(number)`; LinkLost; KeyStoreUnavailable at the deadline and the bounds."""
         if self._transport is None:
             raise LinkLost
         if self._silent and self._waiting:
@@ -46,7 +46,7 @@ class Link(asyncio.Protocol):
         number = self._number
         encoded = m.encode(call(number))
         if len(self._waiting) >= MOST_IN_FLIGHT or self._bytes + len(encoded) > MOST_IN_FLIGHT_BYTES:
-            raise Throttled(retry_after_seconds=1)
+            raise KeyStoreUnavailable("cannot use the key store now: too many calls wait for it", retry_after_seconds=1)
         future: asyncio.Future[m.Answer] = self._loop.create_future()
         self._waiting[number] = (future, deadline, len(encoded))
         self._bytes += len(encoded)

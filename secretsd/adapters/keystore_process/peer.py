@@ -3,12 +3,12 @@
 import socket
 import struct
 import time
-from collections import deque
 
 import msgspec
 
 from secretsd.adapters import frames
 from secretsd.adapters.keystore_process import messages as m
+from secretsd.adapters.keystore_process.fair_queue import FairQueue
 
 _READ_BYTES = 256 * 1024
 MOST_WAITING_CALLS = 4096
@@ -27,7 +27,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
-        self.waiting: deque[m.Call] = deque()
+        self.waiting = FairQueue()
         self._unpacker = frames.Unpacker()
         self._unsent = bytearray()
         self._stuck_since: float | None = None
@@ -68,7 +68,8 @@ class Peer:
                 calls = m.decode_calls(body)
                 if len(calls) > frames.MAX_MESSAGES:
                     raise Dropped("cannot take a batch of calls: it is over the limit")
-                self.waiting.extend(calls)
+                for call in calls:
+                    self.waiting.append(call)
         except (frames.BadFrame, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Dropped("cannot understand a worker: what it sent is no batch of calls") from None
 

@@ -76,18 +76,18 @@ class Service:
     def _patience(self) -> float:
         if self._turns or self._stopping:
             return 0.0
-        if self._keystore.available:
+        if self._keystore.token.available:
             return _LOOK_AGAIN_SECONDS
-        return min(_LOOK_AGAIN_SECONDS, self._keystore.retry_after)
+        return min(_LOOK_AGAIN_SECONDS, self._keystore.token.retry_after)
 
     def _look_after_the_token(self) -> None:
         """Open a token that came back without waiting for a call that needs it."""
-        if not self._keystore.available and self._keystore.retry_after == 0:
+        if not self._keystore.token.available and self._keystore.token.retry_after == 0:
             with suppress(KeyStoreUnavailable):
-                self._keystore.ensure_open()
-        if self._keystore.available != self._was_available:
-            self._was_available = self._keystore.available
-            self._log("the token is back" if self._was_available else self._keystore.reason)
+                self._keystore.token.ensure_open()
+        if self._keystore.token.available != self._was_available:
+            self._was_available = self._keystore.token.available
+            self._log("the token is back" if self._was_available else self._keystore.token.reason)
 
     def _pinged(self) -> None:
         try:

@@ -94,6 +94,11 @@ class UseCounts:
         count = self._counts.get(name, _Count())
         return count.encryptions + count.decryptions
 
+    def worn(self, name: KeyName) -> bool:
+        """Whether a key version has made half of the ciphertexts that it may."""
+        count = self._counts.get(name)
+        return count is not None and count.encryptions >= ALARM
+
     def close(self) -> None:
         """Write the exact counts: nothing of the blocks is lost by an orderly end."""
         self._rewrite()

@@ -22,15 +22,24 @@ GUARDED = {A.SENSITIVE: True, A.EXTRACTABLE: True, A.WRAP_WITH_TRUSTED: True}
 # MODIFIABLE comes last: SoftHSM applies an unwrap template one by one, and nothing can be set after it.
 CMK = {**GUARDED, A.PRIVATE: True, A.COPYABLE: False, A.MODIFIABLE: False}
 MAC_KEY = CMK
+# What no module can wrap stays on the token, and then nothing whatever may take it away.
+RESIDENT = {
+    A.SENSITIVE: True,
+    A.EXTRACTABLE: False,
+    A.TOKEN: True,
+    A.PRIVATE: True,
+    A.COPYABLE: False,
+    A.MODIFIABLE: False,
+}
 # The security officer cannot make private objects, so the trusted original is public and lives in the session alone;
 # the user's copy is private, and the only one on the token.
-# The wrap template keeps the KEK from wrapping itself or the MAC key: who holds the PIN could unwrap that blob as a key
-# that decrypts, and with it any CMK's blob in software. Only what encrypts is wrapped, and that is a CMK alone.
+# The wrap template keeps the KEK from wrapping itself: who holds the PIN could unwrap that blob as a key that decrypts,
+# and with it any CMK's blob in software. No key but a KEK unwraps, and secret and private keys alike tell of it.
 KEK_ORIGINAL = {
     **GUARDED,
     A.PRIVATE: False,
     A.TRUSTED: True,
-    A.WRAP_TEMPLATE: {A.ENCRYPT: True},
+    A.WRAP_TEMPLATE: {A.UNWRAP: False},
     A.UNWRAP_TEMPLATE: GUARDED,
 }
 KEK_COPY = {A.PRIVATE: True, A.TOKEN: True, A.MODIFIABLE: False}
@@ -57,7 +66,6 @@ _HONEST_MAC_KEY = {
     A.WRAP: False,
     A.UNWRAP: False,
 }
-_HONEST_CMK = {**CMK, A.TOKEN: False, A.ENCRYPT: True, A.DECRYPT: True, A.WRAP: False, A.UNWRAP: False, A.SIGN: False}
 
 
 class _Entry(ctypes.Structure):
@@ -74,6 +82,14 @@ class Mapper(AttributeMapper):  # type: ignore[misc, unused-ignore]  # the bindi
         self._alive: list[Any] = []
         for template in (A.WRAP_TEMPLATE, A.UNWRAP_TEMPLATE):
             self.register_handler(template, self._pack_template, bytes)
+
+    def generic_key_template(self, base_template: dict[Attribute, Any], **options: Any) -> dict[Attribute, Any]:
+        """For keys that are unwrapped: a private one has no ENCRYPT, WRAP and VERIFY, and SoftHSM takes offence."""
+        template: dict[Attribute, Any] = super().generic_key_template(base_template, **options)
+        if base_template.get(A.CLASS) == ObjectClass.PRIVATE_KEY:
+            for attribute in (A.ENCRYPT, A.WRAP, A.VERIFY):
+                template.pop(attribute)
+        return template
 
     def _pack_template(self, template: dict[Attribute, Any]) -> bytes:
         entries = (_Entry * len(template))()
@@ -96,9 +112,9 @@ def _require(key: Any, wanted: dict[Attribute, Any], what: str) -> None:
             raise ModuleRefused(f"cannot trust the module: {what} has {attribute.name}={bool(found)}")
 
 
-def _require_hidden(key: Any, what: str) -> None:
+def _require_hidden(key: Any, what: str, secret: Attribute = A.VALUE) -> None:
     try:
-        key[A.VALUE]
+        key[secret]
     except AttributeSensitive:
         return
     raise ModuleRefused(f"cannot trust the module: it shows the value of {what}")
@@ -136,10 +152,38 @@ def require_honest_mac_key(key: Any) -> None:
     _require_hidden(key, "the MAC key")
 
 
-def require_honest_cmk(key: Any) -> None:
-    """ModuleRefused unless a CMK, made or unwrapped, is a hidden session object for encryption alone."""
-    _require(key, _HONEST_CMK, "a CMK")
-    _require_hidden(key, "a CMK")
+_USES = {
+    A.ENCRYPT: MechanismFlag.ENCRYPT,
+    A.DECRYPT: MechanismFlag.DECRYPT,
+    A.SIGN: MechanismFlag.SIGN,
+    A.WRAP: MechanismFlag.WRAP,
+    A.UNWRAP: MechanismFlag.UNWRAP,
+    A.DERIVE: MechanismFlag.DERIVE,
+}
+_NOT_OF_PRIVATE_KEYS = frozenset({A.ENCRYPT, A.WRAP})
+
+
+def uses_of_private(uses: MechanismFlag) -> dict[Attribute, bool]:
+    """The attributes that give a private key these uses and no other."""
+    return {one: bool(flag & uses) for one, flag in _USES.items() if one not in _NOT_OF_PRIVATE_KEYS}
+
+
+def require_honest_cmk(
+    key: Any,
+    uses: MechanismFlag = CRYPTING,
+    object_class: ObjectClass = ObjectClass.SECRET_KEY,
+    key_type: KeyType = KeyType.AES,
+    *,
+    resident: bool = False,
+) -> None:
+    """ModuleRefused unless a CMK, made or unwrapped, is a hidden object of that kind for those uses alone."""
+    private = object_class is ObjectClass.PRIVATE_KEY
+    told = uses_of_private(uses) if private else {one: bool(flag & uses) for one, flag in _USES.items()}
+    wanted = dict(RESIDENT if resident else {**CMK, A.TOKEN: False})
+    if resident:
+        del wanted[A.TOKEN]  # at the probe it lives in the session alone
+    _require(key, {**wanted, **told}, "a CMK")
+    _require_hidden(key, "a CMK", A.PRIVATE_EXPONENT if key_type is KeyType.RSA else A.VALUE)
     # Its length is not asked for: SoftHSM knows no VALUE_LEN of an unwrapped key. The blob's length tells it.
-    if key[A.CLASS] != ObjectClass.SECRET_KEY or key[A.KEY_TYPE] != KeyType.AES:
-        raise ModuleRefused("cannot trust the module: a CMK is no secret AES key")
+    if key[A.CLASS] != object_class or key[A.KEY_TYPE] != key_type:
+        raise ModuleRefused("cannot trust the module: a CMK is of another kind than it was made as")

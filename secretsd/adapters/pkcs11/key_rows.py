@@ -10,14 +10,17 @@ from secretsd.domain.keys import KeyMetadata, WrappedKey
 WRAPPED_AES_256_BYTES = 40
 """RFC 5649 wraps 32 bytes into 40; anything else is no AES-256 key, whatever the module makes of it."""
 
-_DOMAIN = b"secretsd wrapped key 1"
+_DOMAIN = b"secretsd wrapped key 2"
+_FINGERPRINT = b"secretsd imported material 1"
 
 
 def _fields(*fields: bytes) -> bytes:
     return b"".join(struct.pack(">I", len(field)) + field for field in fields)
 
 
-def authenticated_bytes(metadata: KeyMetadata, suite: int, kek_id: str, blob: bytes) -> bytes:
+def authenticated_bytes(
+    metadata: KeyMetadata, suite: int, kek_id: str, blob: bytes, public_key: bytes = b"", fingerprint: bytes = b""
+) -> bytes:
     """Every field of a key row but the MAC, each with its length, after a word that no other MACed text starts with."""
     return _fields(
         _DOMAIN,
@@ -30,11 +33,20 @@ def authenticated_bytes(metadata: KeyMetadata, suite: int, kek_id: str, blob: by
         metadata.protection_level.value.encode(),
         kek_id.encode(),
         blob,
+        public_key,
+        fingerprint,
+    )
+
+
+def fingerprinted_bytes(metadata: KeyMetadata, answer: bytes) -> bytes:
+    """What the HSM's MAC that knows imported material again covers: whose key it is, and what follows from it alone."""
+    return _fields(
+        _FINGERPRINT, metadata.account.encode(), uuid.UUID(metadata.key_id).bytes, metadata.spec.value.encode(), answer
     )
 
 
 @lru_cache(maxsize=4096)
 def digest(key: WrappedKey) -> bytes:
     """32 bytes that name the row: every field goes in, the MAC too, so that a changed row is another key."""
-    covered = authenticated_bytes(key.metadata, key.suite, key.kek_id, key.blob)
+    covered = authenticated_bytes(key.metadata, key.suite, key.kek_id, key.blob, key.public_key, key.fingerprint)
     return hashlib.sha256(_fields(covered, key.mac)).digest()

@@ -12,6 +12,7 @@ from typing import Any
 import pkcs11
 from pkcs11.exceptions import MultipleTokensReturned, NoSuchToken, PKCS11Error
 
+from secretsd.adapters.pkcs11 import known_answers
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 
 # Positions in CK_FUNCTION_LIST, which starts with a version that takes the room of one pointer (PKCS#11 2.40, 5.1).
@@ -92,10 +93,11 @@ class Library:
         self._call(_CLOSE_ALL_SESSIONS, ctypes.c_ulong(token.slot.slot_id))
 
     def create_token(self, label: str, so_pin: str) -> None:
-        """Initialise a token in the first free slot (C_InitToken, which the binding lacks)."""
+        """Initialise a token in the first free slot (C_InitToken, which the binding lacks); ModuleRefused."""
         pin = so_pin.encode()
         for slot in self._lib.get_slots():
             if not slot.get_token().flags & pkcs11.TokenFlag.TOKEN_INITIALIZED:
+                known_answers.require_mechanisms(slot.get_token())  # before anything is made that is of no use
                 padded = label.encode().ljust(_LABEL_BYTES)
                 if len(padded) > _LABEL_BYTES:
                     raise ModuleRefused(f"cannot create the token {label}: its label is longer than 32 bytes")

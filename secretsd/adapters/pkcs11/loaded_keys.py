@@ -3,85 +3,110 @@
 Rows outlive their objects: after the token was opened anew a key is unwrapped again without asking anybody for it.
 """
 
-import os
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
-from pkcs11 import Attribute, DeviceError, GCMParams, KeyType, Mechanism
+from pkcs11 import DeviceError
 
-from secretsd.domain.envelope import IV_BYTES, TAG_BYTES
 from secretsd.domain.keys import WrappedKey
 
-_TEXT = b"the known answer of a loaded key"
-# No ciphertext can be taken for it: additional data of real ones start with the version byte 1.
-_BOUND = b"secretsd known answer"
+KnownAnswer = Callable[[], bool]
+"""Whether the key still gives the answer that is known; PKCS11Error where the module cannot say."""
 
 
 class LoadedKey:
-    """A CMK as a session object, with a ciphertext of a known text made by that very object."""
+    """A CMK as an object, with an answer of its own that is known, for keys whose module may blame a ciphertext."""
 
-    __slots__ = ("_answer", "_parameters", "object")
+    __slots__ = ("_answers", "_keep", "object")
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: Any, answers: KnownAnswer | None, *, keep: bool = False) -> None:
         self.object = key
-        self._parameters = GCMParams(os.urandom(IV_BYTES), _BOUND, TAG_BYTES * 8)
-        self._answer = key.encrypt(_TEXT, mechanism=Mechanism.AES_GCM, mechanism_param=self._parameters)
+        self._answers = answers
+        self._keep = keep
 
     def prove(self) -> None:
-        """PKCS11Error unless the key still decrypts its known answer, on the session that everything runs on."""
-        text = self.object.decrypt(self._answer, mechanism=Mechanism.AES_GCM, mechanism_param=self._parameters)
-        if text != _TEXT or self.object[Attribute.KEY_TYPE] != KeyType.AES:
+        """PKCS11Error unless the key still gives its known answer, on the session that everything runs on."""
+        if self._answers is not None and not self._answers():
             raise DeviceError("the token gives a wrong answer")
 
     def destroy(self) -> None:
-        """Remove the session object; PKCS11Error."""
-        self.object.destroy()
+        """Remove the session object; PKCS11Error. An object that lives on the token stays there."""
+        if not self._keep:
+            self.object.destroy()
+
+    def lost(self) -> None:
+        """The object is gone with its session: nothing is left to do."""
 
 
 class LoadedKeys:
-    """At most `limit` rows, by digest, the least recently used first."""
+    """At most `limit` rows, by digest; who needs room takes it from whichever account holds most (SECURITY 11).
+
+    Within an account the least recently used goes first, and among equals the account that was used least recently.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._keys: OrderedDict[bytes, tuple[WrappedKey, LoadedKey | None]] = OrderedDict()
+        self._accounts: OrderedDict[str, OrderedDict[bytes, LoadedKey | None]] = OrderedDict()
+        self._rows: dict[bytes, WrappedKey] = {}
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._rows)
 
     def rows(self) -> list[WrappedKey]:
-        """All rows, the least recently used first."""
-        return [row for row, _ in self._keys.values()]
+        """All rows; those of one account with the least recently used first."""
+        return [self._rows[digest] for keys in self._accounts.values() for digest in keys]
 
     def row(self, digest: bytes) -> WrappedKey | None:
         """The row with that digest, if it was loaded."""
-        found = self._keys.get(digest)
-        return found[0] if found else None
+        return self._rows.get(digest)
 
     def get(self, digest: bytes) -> LoadedKey | None:
         """The key's object, now the most recently used; None where it must be unwrapped."""
-        found = self._keys.get(digest)
-        if found is None:
+        row = self._rows.get(digest)
+        if row is None:
             return None
-        self._keys.move_to_end(digest)
-        return found[1]
+        keys = self._accounts[row.account]
+        keys.move_to_end(digest)
+        self._accounts.move_to_end(row.account)
+        return keys[digest]
 
-    def make_room(self, digest: bytes) -> list[LoadedKey]:
-        """Forget rows until that one fits; the caller destroys their objects."""
+    def make_room(self, digest: bytes, account: str) -> list[LoadedKey]:
+        """Forget rows until that one of the account fits; the caller destroys their objects."""
         gone: list[LoadedKey] = []
-        while digest not in self._keys and len(self._keys) >= self._limit:
-            _, (_, key) = self._keys.popitem(last=False)
+        while digest not in self._rows and len(self._rows) >= self._limit:
+            most = max(self._accounts, key=lambda name: len(self._accounts[name]))
+            mine = len(self._accounts.get(account, ()))
+            victim = account if mine and mine >= len(self._accounts[most]) else most
+            key = self.forget(next(iter(self._accounts[victim])))
             if key is not None:
                 gone.append(key)
         return gone
 
-    def add(self, digest: bytes, row: WrappedKey, key: Any) -> LoadedKey:
-        """Remember an unwrapped key; PKCS11Error where it cannot make its known answer."""
-        loaded = LoadedKey(key)
-        self._keys[digest] = (row, loaded)
-        self._keys.move_to_end(digest)
+    def add(self, digest: bytes, row: WrappedKey, loaded: LoadedKey) -> LoadedKey:
+        """Remember a key that is loaded."""
+        self._rows[digest] = row
+        keys = self._accounts.setdefault(row.account, OrderedDict())
+        keys[digest] = loaded
+        keys.move_to_end(digest)
+        self._accounts.move_to_end(row.account)
         return loaded
+
+    def forget(self, digest: bytes) -> LoadedKey | None:
+        """Forget a row; the caller destroys its object."""
+        row = self._rows.pop(digest, None)
+        if row is None:
+            return None
+        keys = self._accounts[row.account]
+        key = keys.pop(digest)
+        if not keys:
+            del self._accounts[row.account]
+        return key
 
     def drop_objects(self) -> None:
         """Their session is gone: keep the rows alone."""
-        for digest, (row, _) in self._keys.items():
-            self._keys[digest] = (row, None)
+        for keys in self._accounts.values():
+            for digest, key in keys.items():
+                keys[digest] = None
+                if key is not None:
+                    key.lost()

@@ -13,17 +13,22 @@ from pkcs11.exceptions import PKCS11Error
 from secretsd.adapters.pkcs11.faults import ModuleRefused, inability
 
 SMALLEST_RSA_BITS = 3072
+FORMAT = "secretsd recovery 1"
 # The better hash first; SoftHSM 2.6.1 has OAEP with SHA-1 alone, which is sound there: OAEP needs no collision
 # resistance of its hash.
-_OAEP = (
-    ("RSA-OAEP-SHA256-MGF1-SHA256", (Mechanism.SHA256, MGF.SHA256, None)),
-    ("RSA-OAEP-SHA1-MGF1-SHA1", (Mechanism.SHA_1, MGF.SHA1, None)),
-)
+OAEP = {
+    "RSA-OAEP-SHA256-MGF1-SHA256": (Mechanism.SHA256, MGF.SHA256, None),
+    "RSA-OAEP-SHA1-MGF1-SHA1": (Mechanism.SHA_1, MGF.SHA1, None),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryWrap:
-    """What the operator keeps; only the private half of the RSA key opens `kek` and `mac_key` (base64)."""
+    """What the operator keeps; only the private half of the RSA key opens `kek` and `mac_key` (base64).
+
+    `check` is the root's check value, empty in a wrap of the first release. `storage_key` (base64) is the key that
+    authenticates storage rows, sealed under this generation: without it a recovered root would open no storage.
+    """
 
     format: str
     kek_id: str
@@ -31,8 +36,11 @@ class RecoveryWrap:
     public_key_sha256: str
     kek: str
     mac_key: str
+    generation: int = 1
+    check: str = ""
+    storage_key: str = ""
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, str | int]:
         """As a JSON object."""
         return asdict(self)
 
@@ -80,7 +88,7 @@ class RecoveryKey:
 
     def wrap(self, trusted: Any, kek_id: str, kek: Any, mac_key: Any) -> RecoveryWrap:
         """Both root keys under `trusted`, which `enter` made, by the best OAEP that the module has."""
-        for name, parameters in _OAEP:
+        for name, parameters in OAEP.items():
             try:
                 wrapped = [
                     trusted.wrap_key(key, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=parameters)
@@ -91,7 +99,7 @@ class RecoveryKey:
                     raise
                 continue
             first, second = (base64.b64encode(blob).decode() for blob in wrapped)
-            return RecoveryWrap("secretsd recovery 1", kek_id, name, self.sha256, first, second)
+            return RecoveryWrap(FORMAT, kek_id, name, self.sha256, first, second)
         raise ModuleRefused("cannot wrap the root for recovery: the module has no RSA-OAEP for it")
 
 

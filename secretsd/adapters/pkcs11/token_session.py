@@ -1,35 +1,46 @@
 """The open token: one login on an anchor session, one long-lived owner session for every key object, the root keys."""
 
+import contextlib
+import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, Mechanism, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import attributes, faults, known_answers
+from secretsd.adapters.pkcs11 import abilities, attributes, faults, guarding, key_kinds, known_answers
 from secretsd.adapters.pkcs11.faults import ModuleRefused, PinRefused
+from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair, kind_for
 from secretsd.adapters.pkcs11.key_rows import WRAPPED_AES_256_BYTES
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
+from secretsd.adapters.pkcs11.suites import suite_of_new_keys
+from secretsd.domain.errors import Internal
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.keys import KeyMetadata, WrappedKey
 
 KEK_LABEL = "secretsd root kek"
 MAC_LABEL = "secretsd root mac"
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """One generation of the root: the KEK, the MAC key beside it, and their common id."""
+    """One generation of the root: the KEK, the MAC key beside it, their common id, and its number."""
 
     kek_id: str
     kek: Any
     mac_key: Any
+    generation: int
 
 
 class TokenSession:
     """A logged-in token. Any method may raise PKCS11Error; the session is then closed and opened anew by the caller.
 
-    Generations of the root are told apart by CKA_ID and ordered by the number at the end of their labels.
+    Generations of the root are told apart by CKA_ID and ordered by the number at the end of their labels. The newest
+    is `current`, save those whose ids `held` tells.
     """
 
     def __init__(self, library: Library, label: str, pin: str, latch: PinLatch) -> None:
@@ -39,7 +50,12 @@ class TokenSession:
         self.owner: Any = None
         self.roots: dict[str, Root] = {}
         self.current: Root | None = None
+        self.held: Callable[[], Collection[str]] = tuple
+        self._look_again = 0.0
         self.kwp: Mechanism | None = None
+        self.suites: frozenset[int] = frozenset()
+        self.inabilities: dict[str, str] = {}
+        self._unfinished: set[str] = set()
 
     def open(self) -> None:
         """Log in and find the root keys. PinRefused (latched) or ModuleRefused where trying again cannot help.
@@ -77,101 +93,177 @@ class TokenSession:
         """The probe at start: ModuleRefused, with the reason, where the module is unable, wrong or dishonest."""
         try:
             known_answers.require_mechanisms(self._token)
-            self.kwp = known_answers.require_known_answers(self.owner)
+            self.kwp, self.suites = known_answers.require_known_answers(self.owner)
             for root in self.roots.values():
-                attributes.require_honest_kek(root.kek)
-                attributes.require_honest_mac_key(root.mac_key)
-                self._prove_wrapping(root)
+                self._prove_root(root)
+            if self.current is not None:
+                self.inabilities = abilities.inabilities(self, self.current)
         except PKCS11Error as error:
             if faults.inability(error):
                 raise ModuleRefused(f"cannot use the module: the probe failed with {faults.name(error)}") from None
             raise
 
-    def make_cmk(self) -> Any:
-        """A new AES-256 CMK as a session object."""
-        return self.owner.generate_key(KeyType.AES, 256, capabilities=attributes.CRYPTING, template=attributes.CMK)
+    def root_of(self, kek_id: str) -> Root | None:
+        """A generation by its id. One that is not known is looked for on the token, at most every fifth of a second."""
+        if kek_id not in self.roots and time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + _LOOK_SECONDS
+            with contextlib.suppress(ModuleRefused):  # one that cannot be trusted is as good as none
+                self.look_for_roots()
+        return self.roots.get(kek_id)
+
+    def look_for_roots(self) -> None:
+        """Take up the generations that came to the token since it was opened, and let go of those that left it.
+
+        ModuleRefused where a new one does not pass the probe: then everything stays as it was.
+        """
+        before = self.roots, self.current
+        try:
+            self._find_roots()
+            for root in self.roots.values():
+                if root.kek_id not in before[0]:
+                    self._prove_root(root)
+        except (ModuleRefused, PKCS11Error):
+            self.roots, self.current = before
+            raise
 
     def wrap(self, root: Root, key: Any) -> bytes:
-        """The key wrapped by the root KEK as in RFC 5649."""
+        """The key wrapped by the root KEK as in RFC 5649; of a pair, the cipher key and then the MAC key."""
+        if isinstance(key, Pair):
+            return self.wrap(root, key.cipher) + self.wrap(root, key.mac)
         return bytes(root.kek.wrap_key(key, mechanism=self.kwp))
 
-    def unwrap(self, root: Root, blob: bytes) -> Any:
-        """The CMK in the blob as a session object; the blob's MAC has been checked before."""
+    def kind_of_new(self, metadata: KeyMetadata) -> KeyKind:
+        """The kind that a new key has here, by the suite that it gets; Unsupported."""
+        return kind_for(metadata.spec, metadata.usage, self.suite_of_new(metadata.spec))
+
+    def suite_of_new(self, spec: KeySpec) -> int:
+        """The suite that a new key of the spec gets here."""
+        return suite_of_new_keys(spec, self.suites)
+
+    def completed(self, kind: KeyKind, key: Any) -> Any:
+        """The key with the MAC key that its kind wants beside it, which the module makes also for imported keys."""
+        return Pair(key, key_kinds.generate(self.owner, kind.partner)[0]) if kind.paired else key
+
+    def unwrap(self, root: Root, kind: KeyKind, blob: bytes) -> Any:
+        """The CMK in the blob as a session object, or as a pair of them; the blob's MAC has been checked before."""
+        if kind.paired:
+            end = kind.wrapped_bytes
+            cipher = self.unwrap(root, replace(kind, paired=False), blob[:end])
+            return Pair(cipher, self.unwrap(root, kind.partner, blob[end:]))
         return root.kek.unwrap_key(
-            ObjectClass.SECRET_KEY,
-            KeyType.AES,
+            kind.object_class,
+            kind.key_type,
             blob,
             mechanism=self.kwp,
-            capabilities=attributes.CRYPTING,
+            capabilities=kind.uses,
             template=attributes.CMK,
         )
+
+    def make_resident(self, kind: KeyKind, key_id: str, version: int) -> tuple[bytes, bytes]:
+        """A new key that stays on the token: what stands for it in its row, and its public key.
+
+        Those that earlier tries left there go first, of this key and of others: a module may fail after it has worked.
+        """
+        identifier, label = uuid.uuid4(), _resident_label(key_id, version)
+        with self._writing() as session:
+            for unfinished in self._unfinished | {label}:
+                for orphan in session.get_objects({Attribute.LABEL: unfinished}):
+                    orphan.destroy()
+            self._unfinished = {label}
+            named = {Attribute.ID: identifier.bytes, Attribute.LABEL: label}
+            _, public_key = key_kinds.generate(session, kind, named)
+        return key_kinds.resident_blob(identifier), public_key
+
+    def keep_resident(self, key_id: str, version: int) -> None:
+        """The key has its row, and is no orphan any more."""
+        self._unfinished.discard(_resident_label(key_id, version))
+
+    def find_resident(self, kind: KeyKind, key: WrappedKey) -> Any:
+        """The object of a key that stays on the token; Internal where it is not there any more."""
+        wanted = {
+            Attribute.CLASS: kind.object_class,
+            Attribute.ID: key.blob[len(key_kinds.RESIDENT) :],
+            Attribute.LABEL: _resident_label(key.key_id, key.version),
+        }
+        found = list(self.owner.get_objects(wanted))
+        if not found:
+            self._find_roots()  # a lost login finds nothing at all, and is an error like any other
+            raise Internal(f"cannot use key {key.key_id}: its material is not on the token")
+        return found[0]
+
+    def destroy_residents(self, key_id: str, up_to_version: int) -> None:
+        """Take the key's versions up to that one off the token."""
+        label = _resident_label(key_id, "")
+        with self._writing() as session:
+            for key in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.TOKEN: True}):
+                name, _, version = key[Attribute.LABEL].rpartition(" ")
+                if name + " " == label and version.isdecimal() and int(version) <= up_to_version:
+                    key.destroy()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Any]:
+        session = self._token.open(rw=True, attribute_mapper=attributes.Mapper())
+        try:
+            yield session
+        finally:
+            session.close()
 
     def mac(self, root: Root, data: bytes) -> bytes:
         """HMAC-SHA-256 by the root's MAC key."""
         return bytes(root.mac_key.sign(data, mechanism=Mechanism.SHA256_HMAC))
 
     def _find_roots(self) -> None:
-        found: dict[str, dict[str, Any]] = {}
-        newest = -1
+        found: dict[tuple[str, int], dict[str, Any]] = {}
         for key in self.owner.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True}):
             label, _, generation = key[Attribute.LABEL].rpartition(" ")
             if label not in (KEK_LABEL, MAC_LABEL) or not generation.isdecimal():
                 continue
             kek_id = str(uuid.UUID(bytes=key[Attribute.ID]))
-            found.setdefault(kek_id, {})[label] = key
-            if label == KEK_LABEL and int(generation) > newest:
-                newest, current = int(generation), kek_id
-        self.roots = {
-            kek_id: Root(kek_id, keys[KEK_LABEL], keys[MAC_LABEL])
-            for kek_id, keys in found.items()
+            if found.setdefault((kek_id, int(generation)), {}).setdefault(label, key) is not key:
+                raise ModuleRefused(f"cannot use the token {self._label}: two of its keys are one part of the root")
+        # A KEK is copied to the token last and destroyed first, so one half alone is what a ceremony was cut short at.
+        roots = [
+            Root(kek_id, keys[KEK_LABEL], keys[MAC_LABEL], generation)
+            for (kek_id, generation), keys in found.items()
             if keys.keys() == {KEK_LABEL, MAC_LABEL}
-        }
-        if newest < 0 or current not in self.roots:
+        ]
+        held = self.held()
+        wrapping = [root for root in roots if root.kek_id not in held]
+        if not wrapping:
             # Right after a lost login a search finds nothing either; the caller opens anew before it believes this.
             raise RootMissing(f"cannot use the token {self._label}: it has no root keys of secretsd")
-        self.current = self.roots[current]
+        self.roots = {root.kek_id: root for root in roots}
+        self.current = max(wrapping, key=lambda root: root.generation)
+
+    def _prove_root(self, root: Root) -> None:
+        attributes.require_honest_kek(root.kek)
+        attributes.require_honest_mac_key(root.mac_key)
+        self._prove_wrapping(root)
 
     def _prove_wrapping(self, root: Root) -> None:
-        cmk = self.make_cmk()
+        kind = kind_for(KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT)
+        cmk, _ = key_kinds.generate(self.owner, kind)
         attributes.require_honest_cmk(cmk)
         blob = self.wrap(root, cmk)
         if len(blob) != WRAPPED_AES_256_BYTES:
             raise ModuleRefused("cannot use the module: a wrapped AES-256 key has not 40 bytes")
-        back = self.unwrap(root, blob)
+        back = self.unwrap(root, kind, blob)
         attributes.require_honest_cmk(back)
-        self._prove_that_only_trusted_keys_wrap(back)
-        self._prove_that_unwrapped_keys_stay_guarded(root, blob)
+        guarding.require_guarded(self, root, kind, back, blob)
         self._prove_that_the_root_wraps_no_root(root)
         back.destroy()
         cmk.destroy()
 
-    def _prove_that_only_trusted_keys_wrap(self, cmk: Any) -> None:
-        untrusted = self.owner.generate_key(KeyType.AES, 256, capabilities=attributes.WRAPPING)
-        try:
-            untrusted.wrap_key(cmk, mechanism=self.kwp)
-        except PKCS11Error:
-            return
-        finally:
-            untrusted.destroy()
-        raise ModuleRefused("cannot trust the module: a key that is not trusted can wrap a CMK")
-
     def _prove_that_the_root_wraps_no_root(self, root: Root) -> None:
-        for key in (root.kek, root.mac_key):
-            try:
-                root.kek.wrap_key(key, mechanism=self.kwp)
-            except PKCS11Error:
-                continue
-            raise ModuleRefused("cannot trust the module: the root KEK can wrap a root key")
-
-    def _prove_that_unwrapped_keys_stay_guarded(self, root: Root, blob: bytes) -> None:
-        weak = {**attributes.CMK, Attribute.WRAP_WITH_TRUSTED: False, Attribute.SENSITIVE: False}
-        arguments = (ObjectClass.SECRET_KEY, KeyType.AES, blob)
         try:
-            key = root.kek.unwrap_key(*arguments, mechanism=self.kwp, capabilities=attributes.CRYPTING, template=weak)
+            root.kek.wrap_key(root.kek, mechanism=self.kwp)
         except PKCS11Error:
             return
-        attributes.require_honest_cmk(key)
-        key.destroy()
+        raise ModuleRefused("cannot trust the module: the root KEK can wrap itself")
+
+
+def _resident_label(key_id: str, version: int | str) -> str:
+    return f"secretsd cmk {key_id} {version}"
 
 
 class RootMissing(PKCS11Error):  # type: ignore[misc, unused-ignore]  # the binding has no types where it is absent

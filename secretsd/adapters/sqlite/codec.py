@@ -81,6 +81,7 @@ class Table:
         self.update = f"UPDATE {self.name} SET {settings} WHERE {same}"  # noqa: S608 - names of ours
         same = " AND ".join(f"{name} = ?{at}" for at, name in enumerate((*self.key, "revision"), 1))
         self.delete = f"DELETE FROM {self.name} WHERE {same}"  # noqa: S608 - names of ours
+        self.find = f"SELECT 1 FROM {self.name} WHERE {same}"  # noqa: S608 - names of ours
 
     def row(self, record: Record, mac: bytes) -> list[Value]:
         """The record's columns and its authenticator, in the order of `columns`."""

@@ -19,6 +19,7 @@ from secretsd.ports.storage import (
     LeaseLost,
     Replace,
     StaleRecord,
+    Unchanged,
     UnitOfWork,
 )
 
@@ -94,6 +95,10 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
             connection.execute(table.delete, table.identity(record))
             _require_found(connection, table.name)
             _announce(connection, record)
+        case Unchanged(record):
+            table = TABLES[type(record)]
+            if not fetch(connection, table.find, table.identity(record)):
+                raise StaleRecord(f"cannot commit: a record of {table.name} was changed since it was read")
         case DeleteVersions(account, secret_id):
             for sql in _FORGET_VERSIONS:
                 connection.execute(sql, (account, secret_id))

@@ -30,11 +30,20 @@ ADVICE: dict[ErrorKind, Advice] = {
     ErrorKind.ACCESS_DENIED: Advice(
         DENIED, UNCHANGED, "secretsctl whoami tells who you are; an administrator attaches policies to that user"
     ),
-    ErrorKind.NOT_FOUND: Advice(NOT_FOUND, UNCHANGED, "secretsctl ls shows the secrets that are there"),
-    ErrorKind.ALREADY_EXISTS: Advice(FAILED, UNCHANGED, "secretsctl describe NAME shows what is there"),
-    ErrorKind.CONFLICT: Advice(FAILED, UNCHANGED, "secretsctl describe NAME, then the same command again"),
-    ErrorKind.INVALID_STATE: Advice(FAILED, UNCHANGED, "secretsctl describe NAME shows its state"),
+    ErrorKind.NOT_FOUND: Advice(
+        NOT_FOUND, UNCHANGED, "secretsctl ls shows the secrets that are there, secretsctl key ls the keys"
+    ),
+    ErrorKind.ALREADY_EXISTS: Advice(
+        FAILED, UNCHANGED, "secretsctl describe NAME or secretsctl key describe KEY shows what is there"
+    ),
+    ErrorKind.CONFLICT: Advice(
+        FAILED, UNCHANGED, "secretsctl describe NAME or secretsctl key describe KEY, then the same command again"
+    ),
+    ErrorKind.INVALID_STATE: Advice(
+        FAILED, UNCHANGED, "secretsctl describe NAME or secretsctl key describe KEY shows its state"
+    ),
     ErrorKind.KEY_DISABLED: Advice(FAILED, UNCHANGED, "secretsctl key describe KEY shows its state"),
+    ErrorKind.UNSUPPORTED: Advice(FAILED, UNCHANGED, "secretsd check --hsm shows what this HSM can do"),
     ErrorKind.INVALID_KEY_USAGE: Advice(FAILED, UNCHANGED, "secretsctl key describe KEY shows its usage"),
     ErrorKind.INVALID_CIPHERTEXT: Advice(FAILED, UNCHANGED, "the same command with the ciphertext as it was made"),
     ErrorKind.LIMIT_EXCEEDED: Advice(FAILED, UNCHANGED, "make room, or stay below the limit"),

@@ -27,19 +27,23 @@ class Reach:
     token_file: str | None
     deadline_seconds: float
 
-    def run(self, use: Callable[["Client"], Awaitable[Result]]) -> Result:
-        """The result of one use of a client that lives for this command only."""
-        import asyncio
-
+    def client(self) -> "Client":
+        """A new client."""
         from secretsd.client import Client
 
-        client = Client(
+        return Client(
             socket=self.socket,
             address=self.address,
             token=None if self.token_file is None else read_token(self.token_file),
             deadline_seconds=self.deadline_seconds,
             environment=os.environ,
         )
+
+    def run(self, use: Callable[["Client"], Awaitable[Result]]) -> Result:
+        """The result of one use of a client that lives for this command only."""
+        import asyncio
+
+        client = self.client()
 
         async def used() -> Result:
             async with client:

@@ -17,6 +17,7 @@ STATUS: dict[ErrorKind, int] = {
     ErrorKind.KEY_DISABLED: 409,
     ErrorKind.INVALID_KEY_USAGE: 400,
     ErrorKind.INVALID_CIPHERTEXT: 400,
+    ErrorKind.UNSUPPORTED: 400,
     ErrorKind.LIMIT_EXCEEDED: 409,
     ErrorKind.ROTATION_IN_PROGRESS: 503,
     ErrorKind.THROTTLED: 429,

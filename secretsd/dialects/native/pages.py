@@ -12,7 +12,7 @@ from secretsd.dialects.native.dialect import JSON, Page
 from secretsd.domain.rotation import RotationState
 from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.read_barrier import BUCKETS, HeldReads
-from secretsd.ports.keystore import KeyStoreStatus
+from secretsd.ports.keystore import TIME_BUCKETS, KeyStoreStatus
 
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -107,8 +107,29 @@ class _Metrics:
         status = self._seen.keystore_status
         up = int(status is not None and status.available)
         yield GaugeMetricFamily("secretsd_keystore_up", "1 while the key store answers.", up)
+        if status is not None:
+            yield from _keystore_metrics(status)
         up = int(not self._seen.storage_reason)
         yield GaugeMetricFamily("secretsd_storage_up", "1 while the storage answers.", up)
+
+
+def _keystore_metrics(status: KeyStoreStatus) -> Iterator[Metric]:
+    took = HistogramMetricFamily(
+        "secretsd_keystore_use_seconds", "How long the HSM took, by kind of use and spec.", labels=("use", "spec")
+    )
+    bounds = [*map(str, TIME_BUCKETS), "+Inf"]
+    for name, times in status.times.items():
+        use, _, spec = name.partition(" ")
+        buckets = list(zip(bounds, accumulate(times.counts), strict=True))
+        took.add_metric((use, spec), buckets, times.seconds)
+    yield took
+    errors = CounterMetricFamily(
+        "secretsd_keystore_errors", "What the HSM answered instead of working, by its name.", labels=("error",)
+    )
+    for name, count in status.errors.items():
+        errors.add_metric((name,), count)
+    yield errors
+    yield GaugeMetricFamily("secretsd_keystore_loaded_keys", "Key versions held as objects.", status.loaded_keys)
 
 
 def _rotation_metrics(states: Mapping[RotationState, int], held: HeldReads) -> Iterator[Metric]:

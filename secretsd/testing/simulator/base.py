@@ -11,7 +11,8 @@ from secretsd.api.fields import TextValue
 from secretsd.api.rotation import ScheduleFields
 from secretsd.domain.audit import AuditEvent
 from secretsd.domain.envelope import Purpose
-from secretsd.domain.keys import KeyMetadata, KeyOwner, KeySpec
+from secretsd.domain.key_specs import KeySpec
+from secretsd.domain.keys import KeyMetadata, KeyOwner
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.records import Record
 from secretsd.domain.rotation import MachineKind

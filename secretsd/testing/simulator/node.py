@@ -60,6 +60,7 @@ class DoorEscrow:
         self._door = door
         self.entries = escrow.entries
         self.drop = escrow.drop
+        self.replace = escrow.replace
 
     async def keep(self, entry: EscrowEntry) -> None:
         """See the port."""

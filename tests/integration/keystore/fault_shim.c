@@ -2,7 +2,8 @@
  * A PKCS#11 module that forwards to a real one and fails as it is told.
  *
  * FAULT_SHIM_MODULE names the real module, FAULT_SHIM_CONTROL the file with the faults, FAULT_SHIM_TRACE a file that
- * gets the name of every C_Login, one a line. The control file is read again when it was replaced; each line is
+ * gets the name of every C_Login, and of each function that begins to wait, one a line. The control file is read again
+ * when it was replaced; each line is
  *     FUNCTION ACTION VALUE COUNT        e.g. "C_Encrypt return 0x30 1"; FUNCTION "*" is any of those below,
  *                                        COUNT how often, -1 for ever.
  * return VALUE     do nothing, return VALUE
@@ -10,91 +11,18 @@
  * delay VALUE      wait so many milliseconds, then do the work
  * close-all, logout, finalize   do that first, then the work
  * garble           do the work, change one bit of what comes out (C_Encrypt, C_Sign, C_WrapKey)
- * flip VALUE       turn over the boolean attribute VALUE in what C_GetAttributeValue answers
+ * What a module is, rather than what happens to it once; other faults of the same function go on beside it:
  * hide VALUE       leave the mechanism VALUE out of C_GetMechanismList
+ * refuse VALUE     CKR_MECHANISM_INVALID to whoever begins something by the mechanism VALUE
+ * flip VALUE       turn over the boolean attribute VALUE in what C_GetAttributeValue answers
+ * show VALUE       tell some bytes where C_GetAttributeValue was asked for the attribute VALUE and must not tell it
  * permit           say that 40 bytes were wrapped where C_WrapKey was refused
+ * copy             say that C_CopyObject made a copy where it was refused
+ * set              say that C_SetAttributeValue changed what it was refused to change
+ * obey             C_UnwrapKey forgets the unwrapping key's template, so that objects are as weak as was asked for
+ * Of the last six VALUE may say of which objects: 1 << 32 secret keys of the session, 2 << 32 private keys.
  */
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <p11-kit/pkcs11.h>
-
-enum { MOST_FAULTS = 16 };
-
-struct fault {
-    char function[40], action[16];
-    unsigned long value;
-    long count;
-};
-
-static CK_FUNCTION_LIST *real, shim;
-static struct fault faults[MOST_FAULTS];
-static int fault_count;
-static struct timespec read_at;
-static ino_t read_inode;
-static CK_SLOT_ID last_slot;
-static CK_SESSION_HANDLE last_session;
-
-static void read_control(void)
-{
-    const char *path = getenv("FAULT_SHIM_CONTROL");
-    struct stat now;
-    if (!path || stat(path, &now) != 0)
-        return;
-    if (now.st_ino == read_inode && now.st_mtim.tv_sec == read_at.tv_sec && now.st_mtim.tv_nsec == read_at.tv_nsec)
-        return;
-    read_inode = now.st_ino;
-    read_at = now.st_mtim;
-    fault_count = 0;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return;
-    struct fault *next = faults;
-    while (fault_count < MOST_FAULTS &&
-           fscanf(file, "%39s %15s %lx %ld", next->function, next->action, &next->value, &next->count) == 4) {
-        next++;
-        fault_count++;
-    }
-    fclose(file);
-}
-
-/* The fault that is due for this function, counted down; only those of `action` when it is given. */
-static struct fault *due(const char *function, const char *action)
-{
-    read_control();
-    for (struct fault *fault = faults; fault < faults + fault_count; fault++) {
-        if (strcmp(fault->function, "*") != 0 && strcmp(fault->function, function) != 0)
-            continue;
-        if (fault->count == 0 || (action && strcmp(fault->action, action) != 0))
-            continue;
-        if (fault->count > 0)
-            fault->count--;
-        return fault;
-    }
-    return NULL;
-}
-
-static int is(struct fault *fault, const char *action)
-{
-    return fault && strcmp(fault->action, action) == 0;
-}
-
-static void before(struct fault *fault)
-{
-    if (is(fault, "delay")) {
-        struct timespec wait = {fault->value / 1000, (fault->value % 1000) * 1000000L};
-        nanosleep(&wait, NULL);
-    } else if (is(fault, "close-all")) {
-        real->C_CloseAllSessions(last_slot);
-    } else if (is(fault, "logout")) {
-        real->C_Logout(last_session);
-    } else if (is(fault, "finalize")) {
-        real->C_Finalize(NULL);
-    }
-}
+#include "fault_shim.h"
 
 #define FORWARD(name, parameters, arguments)            \
     static CK_RV shim_##name parameters                 \
@@ -102,6 +30,20 @@ static void before(struct fault *fault)
         struct fault *fault = due(#name, NULL);         \
         if (is(fault, "return"))                        \
             return fault->value;                        \
+        before(fault);                                  \
+        CK_RV answer = real->name arguments;            \
+        return is(fault, "after") ? fault->value : answer; \
+    }
+
+/* Functions that begin something by a mechanism, `a`. */
+#define FORWARD_MECHANISM(name, parameters, arguments)  \
+    static CK_RV shim_##name parameters                 \
+    {                                                   \
+        struct fault *fault = due(#name, NULL);         \
+        if (is(fault, "return"))                        \
+            return fault->value;                        \
+        if (refused(#name, a))                          \
+            return CKR_MECHANISM_INVALID;               \
         before(fault);                                  \
         CK_RV answer = real->name arguments;            \
         return is(fault, "after") ? fault->value : answer; \
@@ -118,10 +60,6 @@ static void before(struct fault *fault)
         CK_RV answer = real->name arguments;            \
         if (is(fault, "garble") && answer == CKR_OK && (out) && *(size)) \
             (out)[0] ^= 1;                              \
-        if (is(fault, "permit") && answer != CKR_OK) {  \
-            *(size) = 40;                               \
-            return CKR_OK;                              \
-        }                                               \
         return is(fault, "after") ? fault->value : answer; \
     }
 
@@ -135,17 +73,92 @@ FORWARD(C_CreateObject, (S s, CK_ATTRIBUTE *a, CK_ULONG b, O *c), (s, a, b, c))
 FORWARD(C_DestroyObject, (S s, O a), (s, a))
 FORWARD(C_FindObjectsInit, (S s, CK_ATTRIBUTE *a, CK_ULONG b), (s, a, b))
 FORWARD(C_FindObjects, (S s, O *a, CK_ULONG b, CK_ULONG *c), (s, a, b, c))
-FORWARD(C_EncryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
-FORWARD(C_DecryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
-FORWARD(C_SignInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
-FORWARD(C_GenerateKey, (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, O *d), (s, a, b, c, d))
+FORWARD_MECHANISM(C_EncryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
+FORWARD_MECHANISM(C_DecryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
+FORWARD_MECHANISM(C_SignInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
+FORWARD_MECHANISM(C_GenerateKey, (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, O *d), (s, a, b, c, d))
 FORWARD(C_GenerateRandom, (S s, CK_BYTE *a, CK_ULONG b), (s, a, b))
-FORWARD(C_UnwrapKey, (S s, CK_MECHANISM *a, O b, CK_BYTE *c, CK_ULONG d, CK_ATTRIBUTE *e, CK_ULONG f, O *g),
-        (s, a, b, c, d, e, f, g))
+FORWARD_MECHANISM(C_GenerateKeyPair,
+                  (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, CK_ATTRIBUTE *d, CK_ULONG e, O *f, O *g),
+                  (s, a, b, c, d, e, f, g))
 FORWARD_OUTPUT(C_Encrypt, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
 FORWARD_OUTPUT(C_Decrypt, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
 FORWARD_OUTPUT(C_Sign, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
-FORWARD_OUTPUT(C_WrapKey, (S s, CK_MECHANISM *a, O b, O c, CK_BYTE *d, CK_ULONG *e), (s, a, b, c, d, e), d, e)
+
+static CK_RV shim_C_WrapKey(S s, CK_MECHANISM *a, O by, O key, CK_BYTE *out, CK_ULONG *size)
+{
+    struct fault *fault = due("C_WrapKey", NULL);
+    if (is(fault, "return"))
+        return fault->value;
+    if (refused("C_WrapKey", a))
+        return CKR_MECHANISM_INVALID;
+    before(fault);
+    CK_RV answer = real->C_WrapKey(s, a, by, key, out, size);
+    if (is(fault, "garble") && answer == CKR_OK && out && *size)
+        out[0] ^= 1;
+    if (answer != CKR_OK && concerns(due("C_WrapKey", "permit"), s, key)) {
+        *size = 40;
+        return CKR_OK;
+    }
+    return is(fault, "after") ? fault->value : answer;
+}
+
+static CK_RV shim_C_UnwrapKey(S s, CK_MECHANISM *a, O by, CK_BYTE *blob, CK_ULONG size, CK_ATTRIBUTE *asked,
+                              CK_ULONG count, O *key)
+{
+    struct fault *fault = due("C_UnwrapKey", NULL), *obeys = due("C_UnwrapKey", "obey");
+    if (is(fault, "return"))
+        return fault->value;
+    if (refused("C_UnwrapKey", a))
+        return CKR_MECHANISM_INVALID;
+    before(fault);
+    static CK_BBOOL true_ = CK_TRUE;
+    struct weak wanted = {0, CK_TRUE, CK_TRUE};
+    CK_ATTRIBUTE changed[64];
+    for (CK_ULONG place = 0; obeys && place < count && place < 64; place++) {
+        changed[place] = asked[place];
+        CK_BBOOL *kept = asked[place].type == CKA_SENSITIVE           ? &wanted.sensitive
+                         : asked[place].type == CKA_WRAP_WITH_TRUSTED ? &wanted.trusted
+                                                                      : NULL;
+        if (kept) {
+            *kept = *(CK_BBOOL *)asked[place].pValue;
+            changed[place].pValue = &true_;
+        }
+    }
+    CK_RV answer = real->C_UnwrapKey(s, a, by, blob, size, obeys ? changed : asked, count, key);
+    if (obeys && answer == CKR_OK && !(wanted.sensitive && wanted.trusted) && concerns(obeys, s, *key)) {
+        wanted.object = *key;
+        weak[weak_count++ % MOST_WEAK] = wanted;
+    } else if (obeys && answer == CKR_OK && !(wanted.sensitive && wanted.trusted)) {
+        real->C_DestroyObject(s, *key);
+        return CKR_TEMPLATE_INCONSISTENT; /* towards other objects it is an honest module */
+    }
+    return is(fault, "after") ? fault->value : answer;
+}
+
+static CK_RV shim_C_CopyObject(S s, O object, CK_ATTRIBUTE *a, CK_ULONG count, O *copy)
+{
+    struct fault *fault = due("C_CopyObject", NULL);
+    if (is(fault, "return"))
+        return fault->value;
+    CK_RV answer = real->C_CopyObject(s, object, a, count, copy);
+    if (answer != CKR_OK && concerns(due("C_CopyObject", "copy"), s, object)) {
+        CK_OBJECT_CLASS class = CKO_DATA;
+        CK_BBOOL no = CK_FALSE;
+        CK_ATTRIBUTE data[] = {{CKA_CLASS, &class, sizeof class}, {CKA_TOKEN, &no, sizeof no}};
+        return real->C_CreateObject(s, data, 2, copy);
+    }
+    return is(fault, "after") ? fault->value : answer;
+}
+
+static CK_RV shim_C_SetAttributeValue(S s, O object, CK_ATTRIBUTE *a, CK_ULONG count)
+{
+    struct fault *fault = due("C_SetAttributeValue", NULL);
+    if (is(fault, "return"))
+        return fault->value;
+    CK_RV answer = real->C_SetAttributeValue(s, object, a, count);
+    return answer != CKR_OK && concerns(due("C_SetAttributeValue", "set"), s, object) ? CKR_OK : answer;
+}
 
 static CK_RV shim_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *user, CK_NOTIFY notify, S *session)
 {
@@ -163,12 +176,7 @@ static CK_RV shim_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *user, CK_
 
 static CK_RV shim_C_Login(S session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
 {
-    const char *path = getenv("FAULT_SHIM_TRACE");
-    FILE *trace = path ? fopen(path, "a") : NULL;
-    if (trace) {
-        fputs("C_Login\n", trace);
-        fclose(trace);
-    }
+    trace("C_Login");
     struct fault *fault = due("C_Login", NULL);
     return is(fault, "return") ? fault->value : real->C_Login(session, user, pin, size);
 }
@@ -179,19 +187,35 @@ static CK_RV shim_C_GetAttributeValue(S session, O object, CK_ATTRIBUTE *attribu
     if (fault)
         return fault->value;
     CK_RV answer = real->C_GetAttributeValue(session, object, attributes, count);
-    if ((fault = due("C_GetAttributeValue", "flip")))
+    if ((fault = due("C_GetAttributeValue", "show")) && concerns(fault, session, object))
         for (CK_ULONG place = 0; place < count; place++)
-            if (attributes[place].type == fault->value && attributes[place].pValue && attributes[place].ulValueLen == 1)
-                *(CK_BBOOL *)attributes[place].pValue ^= 1;
+            if (attributes[place].type == (CK_ATTRIBUTE_TYPE)(fault->value & 0xffffffff)) {
+                if (attributes[place].pValue)
+                    memset(attributes[place].pValue, 0x5a, 32);
+                attributes[place].ulValueLen = 32;
+                answer = CKR_OK;
+            }
+    fault = due("C_GetAttributeValue", "flip");
+    for (CK_ULONG place = 0; place < count; place++) {
+        CK_BBOOL *told = attributes[place].ulValueLen == 1 ? attributes[place].pValue : NULL;
+        if (told && concerns(fault, session, object) &&
+            attributes[place].type == (CK_ATTRIBUTE_TYPE)(fault->value & 0xffffffff))
+            *told ^= 1;
+        for (struct weak *one = weak; told && one < weak + MOST_WEAK && one < weak + weak_count; one++)
+            if (one->object == object && attributes[place].type == CKA_SENSITIVE)
+                *told = one->sensitive;
+            else if (one->object == object && attributes[place].type == CKA_WRAP_WITH_TRUSTED)
+                *told = one->trusted;
+    }
     return answer;
 }
 
 static CK_RV shim_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 {
     CK_RV answer = real->C_GetMechanismList(slot, list, count);
-    struct fault *fault = due("C_GetMechanismList", "hide");
-    if (fault && list && answer == CKR_OK)
-        for (CK_ULONG place = 0; place < *count; place++)
+    read_control();
+    for (struct fault *fault = faults; fault < faults + fault_count; fault++)
+        for (CK_ULONG place = 0; is(fault, "hide") && list && answer == CKR_OK && place < *count; place++)
             if (list[place] == fault->value) {
                 memmove(list + place, list + place + 1, (--*count - place) * sizeof *list);
                 break;
@@ -212,6 +236,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
     USE(C_Login), USE(C_CreateObject), USE(C_DestroyObject), USE(C_GetAttributeValue), USE(C_FindObjectsInit);
     USE(C_FindObjects), USE(C_EncryptInit), USE(C_Encrypt), USE(C_DecryptInit), USE(C_Decrypt), USE(C_SignInit);
     USE(C_Sign), USE(C_GenerateKey), USE(C_WrapKey), USE(C_UnwrapKey), USE(C_GenerateRandom);
+    USE(C_GenerateKeyPair), USE(C_CopyObject), USE(C_SetAttributeValue);
     *list = &shim;
     return CKR_OK;
 }

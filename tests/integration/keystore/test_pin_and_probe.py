@@ -12,11 +12,11 @@ from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.domain.errors import KeyStoreUnavailable
 from secretsd.testing.softhsm import KeyStoreProcess, SoftHSM, run_once
 
-from .conftest import Shim
+from .conftest import Shim, without
 
 pytestmark = pytest.mark.integration
 CONFIGURATION_FAULT = 78
-AES_GCM, SHA256_HMAC, KWP, KWP_OLD = 0x1087, 0x251, 0x210B, 0x210A
+AES_GCM, AES_CBC_PAD, SHA256_HMAC, KWP, KWP_OLD = 0x1087, 0x1085, 0x251, 0x210B, 0x210A
 SENSITIVE, EXTRACTABLE, WRAP_WITH_TRUSTED, PRIVATE, MODIFIABLE, TRUSTED = 0x103, 0x162, 0x210, 0x2, 0x170, 0x86
 WRONG = "a-wrong-pin-of-somebody"
 
@@ -77,10 +77,12 @@ async def test_a_pin_that_stops_working_ends_the_process_for_good(own_token: Sof
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [
-        ([f"C_GetMechanismList hide {AES_GCM:#x} -1"], "it has no AES-GCM"),
+        (without(AES_GCM, AES_CBC_PAD), "it has neither AES-GCM nor AES-CBC with padding"),
+        ([f"* refuse {AES_GCM:#x} -1", f"* refuse {AES_CBC_PAD:#x} -1"], "it does neither AES-GCM nor AES-CBC"),
         ([f"C_GetMechanismList hide {SHA256_HMAC:#x} -1"], "cannot compute HMAC-SHA-256"),
         ([f"C_GetMechanismList hide {KWP_OLD:#x} -1"], "cannot wrap keys as in RFC 5649"),
         (["C_Encrypt garble 0 -1"], "AES-GCM gives a wrong answer"),
+        ([*without(AES_GCM), "C_Encrypt garble 0 -1"], "AES-CBC gives a wrong answer"),
         (["C_Sign garble 0 -1"], "HMAC-SHA-256 gives a wrong answer"),
         (["C_WrapKey garble 0 -1"], "not that of RFC 5649"),
         ([f"C_GetAttributeValue flip {SENSITIVE:#x} -1"], "SENSITIVE=False"),
@@ -106,10 +108,10 @@ def test_a_module_that_is_unable_or_dishonest_is_refused_with_the_reason(
 
 
 def test_a_refused_module_does_not_serve(own_token: SoftHSM, module_shim: Shim) -> None:
-    module_shim.fail(f"C_GetMechanismList hide {AES_GCM:#x} -1")
+    module_shim.fail(f"C_GetMechanismList hide {SHA256_HMAC:#x} -1")
     status, log = start(own_token)
     assert status == CONFIGURATION_FAULT
-    assert "it has no AES-GCM" in log
+    assert "cannot compute HMAC-SHA-256" in log
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,9 @@ def test_the_bytes_are_those_that_the_documentation_says():
     assert VALUE_HEADER.pack().hex() == "010111" + "00" * 16 + "00" * 12
 
 
-def test_the_api_reaches_the_two_purposes_below_sixteen_only():
-    assert [purpose.name for purpose in Purpose if not purpose.internal] == ["API_CIPHERTEXT", "API_DATA_KEY"]
+def test_the_api_reaches_the_purposes_below_sixteen_only():
+    reached = [purpose.name for purpose in Purpose if not purpose.internal]
+    assert reached == ["API_CIPHERTEXT", "API_DATA_KEY", "API_SIGNATURE", "API_MAC"]
 
 
 @given(st.binary(max_size=64))

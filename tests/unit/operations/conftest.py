@@ -13,6 +13,7 @@ from secretsd.adapters.calendar import TriggerCalendar
 from secretsd.api.access import Statement
 from secretsd.api.fields import TextValue
 from secretsd.domain.keys import CMK, KeyState
+from secretsd.domain.records import Record
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
@@ -20,7 +21,7 @@ from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Answer, Pipeline
 from secretsd.ports.rotator import RotationFailed
-from secretsd.ports.storage import EventFilter, Replace, UnitOfWork
+from secretsd.ports.storage import Add, EventFilter, Replace, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
@@ -123,6 +124,12 @@ class House:
         """Make a policy and attach it."""
         await self.call("CreatePolicy", policy=policy, statements=msgspec.convert(statements, tuple[Statement, ...]))
         await self.call("AttachPolicy", user=user, policy=policy)
+
+    async def add_record(self, record: Record) -> None:
+        """Store a record that no operation makes, as a recorded change."""
+        change = Add(record, authenticator().mac(record))
+        await self.storage.commit(UnitOfWork((change,), samples.event("Added", accounts=(samples.OTHER_ACCOUNT,))))
+        self.storage.refresh()
 
     async def set_key_state(self, key_id: str, state: KeyState) -> CMK:
         """What the operations of a later release do: move a key to another state, as a recorded change."""

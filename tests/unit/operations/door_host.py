@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from secretsd.domain.keys import CMK, KeyMetadata, KeyOrigin, KeyOwner, KeySpec, KeyState, KeyUsage, ProtectionLevel
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.keys import CMK, KeyMetadata, KeyOrigin, KeyOwner, KeyState, ProtectionLevel
 from secretsd.domain.policy import Effect, Policy, Statement
 from secretsd.domain.principals import Account, Token, User
 from secretsd.domain.records import Record

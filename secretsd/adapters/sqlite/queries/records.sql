@@ -46,8 +46,83 @@ SELECT {keys} FROM keys WHERE account = ?1 AND id = ?2;
 SELECT {key_versions} FROM key_versions WHERE account = ?1 AND key_id = ?2 AND version = ?3;
 
 -- keys (hot)
--- CMKs of an account after an id, in order of id.
-SELECT {keys} FROM keys WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
+-- Keys of an account after an id, in order of id: those with the state ?4, spec ?5, usage ?6, origin ?7, protection
+-- level ?8 and owner ?9 where these are not NULL, that carry all ?11 tags of the JSON object ?10; destroyed ones too
+-- when ?12 is 1.
+SELECT {keys} FROM keys
+WHERE account = ?1 AND id > ?2
+    AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR spec = ?5) AND (?6 IS NULL OR usage = ?6)
+    AND (?7 IS NULL OR origin = ?7) AND (?8 IS NULL OR protection_level = ?8) AND (?9 IS NULL OR owner = ?9)
+    AND (?12 = 1 OR state <> 'destroyed')
+    AND (
+        ?11 = 0 OR ?11 = (
+            SELECT count(*) FROM json_each(keys.tags) AS carried
+            JOIN json_each(?10) AS wanted ON carried.key = wanted.key AND carried.value = wanted.value
+        )
+    )
+ORDER BY id LIMIT ?3;
+
+-- key_versions (hot)
+-- Versions of a key below a number, the newest first.
+SELECT {key_versions} FROM key_versions
+WHERE account = ?1 AND key_id = ?2 AND version < ?3 ORDER BY version DESC LIMIT ?4;
+
+-- keys_to_delete (hot)
+-- Keys of all accounts that are to be destroyed by ?1, the longest overdue first.
+SELECT {keys} FROM keys
+WHERE deletion_ms IS NOT NULL AND state = 'pending-deletion' AND deletion_ms <= ?1 ORDER BY deletion_ms LIMIT ?2;
+
+-- keys_to_rotate (hot)
+-- Keys of all accounts whose next version is due at ?1.
+SELECT {keys} FROM keys
+WHERE next_rotation_ms IS NOT NULL AND next_rotation_ms <= ?1 AND state = 'enabled' ORDER BY next_rotation_ms LIMIT ?2;
+
+-- keys_to_expire (hot)
+-- Keys of all accounts whose imported material has expired at ?1.
+SELECT {keys} FROM keys
+WHERE material_expires_ms IS NOT NULL AND material_expires_ms <= ?1 AND state IN ('enabled', 'disabled')
+ORDER BY material_expires_ms LIMIT ?2;
+
+-- key_guards (hot)
+-- Secret versions under version ?3 of a key, behind the one of secret ?4 and id ?5, in order.
+SELECT {secret_versions} FROM secret_versions
+WHERE account = ?1 AND key_id = ?2 AND key_version = ?3 AND (secret_id, id) > (?4, ?5)
+ORDER BY secret_id, id LIMIT ?6;
+
+-- key_guard_count (hot)
+-- How many secret versions are under versions of a key below ?3.
+SELECT count(*) FROM secret_versions WHERE account = ?1 AND key_id = ?2 AND key_version < ?3;
+
+-- reencryption (hot)
+-- The re-encryption of what is under a key.
+SELECT {reencryptions} FROM reencryptions WHERE account = ?1 AND key_id = ?2;
+
+-- reencryptions_due (hot)
+-- Re-encryptions of all accounts that go on at ?1, the longest due first.
+SELECT {reencryptions} FROM reencryptions
+WHERE next_due_ms IS NOT NULL AND next_due_ms <= ?1 ORDER BY next_due_ms LIMIT ?2;
+
+-- guards_of_key (hot)
+-- A row for each secret version under any version of a key, up to ?3 of them.
+SELECT 1 FROM secret_versions WHERE account = ?1 AND key_id = ?2 LIMIT ?3;
+
+-- key_versions_wrapped_otherwise
+-- Versions whose material is there and wrapped by another root KEK than ?1, behind a key ?2 ?3 ?4, in order.
+SELECT {key_versions} FROM key_versions
+WHERE kek_id <> ?1 AND state = 'live' AND (account, key_id, version) > (?2, ?3, ?4)
+ORDER BY account, key_id, version LIMIT ?5;
+
+-- alias (hot)
+-- One alias by name.
+SELECT {aliases} FROM aliases WHERE account = ?1 AND name = ?2;
+
+-- aliases (hot)
+-- Aliases of an account after a name, in order of name.
+SELECT {aliases} FROM aliases WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- aliases_of_key (hot)
+-- Aliases of one key after a name, in order of name.
+SELECT {aliases} FROM aliases WHERE account = ?1 AND key_id = ?4 AND name > ?2 ORDER BY name LIMIT ?3;
 
 -- secret (hot)
 -- The secret of an account by name.

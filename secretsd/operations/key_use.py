@@ -1,0 +1,55 @@
+"""CMKs that callers use themselves: in a state to be used, not the service's own, by an algorithm that they have."""
+
+from enum import Enum
+from typing import TypeVar
+
+from secretsd.domain.errors import InvalidKeyUsage, InvalidRequest, KeyStoreUnavailable, Unsupported
+from secretsd.domain.key_specs import KeyUsage
+from secretsd.domain.keys import CMK, KeyOwner, WrappedKey
+from secretsd.operations.call import Call
+from secretsd.operations.keys import find_key
+from secretsd.ports.keystore import KeyStore
+
+Algorithm = TypeVar("Algorithm", bound=Enum)
+
+
+async def usable_key(call: Call, key_id: str, usage: KeyUsage) -> CMK:
+    """The key; NotFound, or whatever keeps it from being used so now.
+
+    The service's own keys seal secrets and nothing else: so it is known of them what their versions are needed for.
+    """
+    key = await find_key(call, key_id)
+    key.require_usable(usage)
+    if key.owner is KeyOwner.SERVICE:
+        raise InvalidKeyUsage(f"cannot use key {key.id} for that: it is the service's own, and seals secrets alone")
+    return key
+
+
+async def current_version(call: Call, key: CMK) -> WrappedKey:
+    """The key's version that encrypts and signs; events say which one it was."""
+    version = await call.parts.rows.key_version(key.account, key.id, key.current_version)
+    version.require_live()
+    call.fields["key_version"] = version.version
+    return version
+
+
+def algorithm_of(key: CMK, name: str | None, known: tuple[Algorithm, ...]) -> Algorithm:
+    """The algorithm of that name, or the only one that the key has; InvalidRequest, InvalidKeyUsage."""
+    if name is None:
+        if len(known) != 1:
+            named = ", ".join(str(one.value) for one in known)
+            raise InvalidRequest(f"cannot choose an algorithm for key {key.id}: name one of {named}")
+        return known[0]
+    for one in known:
+        if one.value == name:
+            return one
+    raise InvalidKeyUsage(f"cannot use key {key.id} with {name}")
+
+
+async def require_offered(keystore: KeyStore, algorithm: Enum) -> None:
+    """Raise Unsupported where this key store could never open what is encrypted by the algorithm."""
+    status = await keystore.status()
+    if not status.available:
+        raise KeyStoreUnavailable(retry_after_seconds=1)
+    if (reason := status.inabilities.get(str(algorithm.value))) is not None:
+        raise Unsupported(f"cannot encrypt by {algorithm.value}: this HSM {reason}")
