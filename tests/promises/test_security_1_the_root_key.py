@@ -159,10 +159,11 @@ def test_what_the_root_wrapped_comes_back_only_as_guarded_as_it_was(stolen):
     assert not [name for name in unwrapped if re.search("unwrap [123] ", name)]
 
 
-def test_the_root_does_not_wrap_itself(stolen):
+def test_the_root_wraps_no_root(stolen):
     """Its own blob could be unwrapped as a key that decrypts, and with that every CMK's blob in software."""
     assert stolen["a cmk: wrap it under the root"].startswith("yes")
-    assert stolen["secretsd root kek 1: wrap it under the root"] == "KeyNotWrappable"
+    for name in ("secretsd root kek 1", "secretsd root mac 1"):
+        assert stolen[f"{name}: wrap it under the root"] == "KeyNotWrappable"
 
 
 def test_nothing_that_guards_them_can_be_loosened(stolen):

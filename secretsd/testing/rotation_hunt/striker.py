@@ -14,6 +14,8 @@ from secretsd.testing.rotation_hunt.site import Place, Site
 
 TRIES = 2
 ARRIVAL_SECONDS = 0.2
+TRIES_AT_GOODBYE = 12
+"""Whoever says goodbye ends by itself, and every other time before the blow falls."""
 TRIES_BETWEEN = 10
 """A state in which nothing is sent may be over within a millisecond or two; then the rotation is simply let go on."""
 
@@ -50,7 +52,8 @@ class Striker:
 
     def strike(self, strike: Strike) -> Hit | None:
         """Make the strike and look at what is left; None when the moment could not be met."""
-        for _ in range(TRIES if strike.method else TRIES_BETWEEN):
+        tries = TRIES_AT_GOODBYE if strike.message == "terminate" else TRIES
+        for _ in range(tries if strike.method else TRIES_BETWEEN):
             try:
                 return self._once(strike)
             except NotMet as missed:

@@ -16,11 +16,13 @@ from secretsd.adapters.rotator_host.client import ProcessRotatorHost
 from secretsd.adapters.rotator_host.configuration import RotatorHostConfiguration
 from secretsd.adapters.sqlite import open_storage
 from secretsd.api.fields import TextValue
+from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Pipeline
+from secretsd.operations.rotation_orders import StepRequest
 from secretsd.ports.storage import EventFilter
 from secretsd.services.rotation import Rotations
 from secretsd.supervisor.spawn import reap, spawn
@@ -76,6 +78,11 @@ class Node:
         self.storage.refresh()
         await self.rotations.ensure()
         await self.rotations.settled()
+
+    async def step(self, operation: str) -> None:
+        """One step of scheduled work by hand, as if the process died right after it."""
+        principal = Principal(self.account, ROTATION_ROLE, "schedule")
+        await self.pipeline.run_scheduled(OPERATIONS[operation], StepRequest(name=NAME, epoch=1), principal, None)
 
     async def text(self, stage: str = "current") -> str:
         found = await self.call("GetSecretValue", name=NAME, stage=stage)

@@ -7,11 +7,8 @@ import pytest
 from secretsd.api.fields import TextValue
 from secretsd.api.rotation import ScheduleFields, WindowFields
 from secretsd.api.secrets import Day
-from secretsd.domain.errors import Conflict, InvalidRequest, KeyStoreUnavailable, RotationInProgress
-from secretsd.domain.principals import ROTATION_ROLE, Principal
+from secretsd.domain.errors import Conflict, InvalidRequest, KeyStoreUnavailable
 from secretsd.domain.rotation import MAX_ATTEMPTS
-from secretsd.operations.catalogue import catalogue
-from secretsd.operations.rotation_orders import StepRequest
 
 pytestmark = pytest.mark.integration
 NAME = "prod/db/app"
@@ -22,17 +19,6 @@ WHOLE = [
     ("ApplyRotation", "ok"),
     ("PromoteRotation", "ok"),
 ]
-
-
-async def step(node, operation: str) -> None:
-    """One step of scheduled work by hand, as if the process died right after it."""
-    principal = Principal(node.account, ROTATION_ROLE, "schedule")
-    await node.pipeline.run_scheduled(catalogue()[operation], StepRequest(name=NAME, epoch=1), principal, None)
-
-
-async def until_logged(target, line: str) -> None:
-    while line not in target.log:  # noqa: ASYNC110  # another process writes it
-        await asyncio.sleep(0.01)
 
 
 async def test_a_rotation_ends_with_what_the_target_accepts(node, target) -> None:
@@ -134,7 +120,7 @@ async def test_a_candidate_that_is_accepted_but_unfit_is_rolled_back(node, targe
 async def test_a_rotation_cancelled_between_two_steps_leads_back(node, target, done) -> None:
     for operation, _ in WHOLE[:done]:
         if operation != "RecordRotationNote":
-            await step(node, operation)
+            await node.step(operation)
     await node.call("CancelRotateSecret", name=NAME)
     await node.work()
     assert await node.text() == "at first" == target.accepts
@@ -144,7 +130,7 @@ async def test_a_rotation_cancelled_between_two_steps_leads_back(node, target, d
 
 
 async def test_a_paused_rotation_between_two_steps_is_finished_and_then_rests(node, target) -> None:
-    await step(node, "StageRotationCandidate")
+    await node.step("StageRotationCandidate")
     await node.call("PauseRotation", name=NAME)
     await node.work()
     assert await node.text() == target.accepts != "at first"
@@ -153,8 +139,8 @@ async def test_a_paused_rotation_between_two_steps_is_finished_and_then_rests(no
 
 
 async def test_versions_that_the_target_may_be_on_stay_as_they_are(node) -> None:
-    await step(node, "StageRotationCandidate")
-    await step(node, "BeginRotationApply")
+    await node.step("StageRotationCandidate")
+    await node.step("BeginRotationApply")
     candidate = (await node.call("DescribeSecret", name=NAME)).stages["pending"]
     changes = {
         "PutSecretValue": {"text": TextValue.from_text("another")},
@@ -167,66 +153,6 @@ async def test_versions_that_the_target_may_be_on_stay_as_they_are(node) -> None
         with pytest.raises((Conflict, InvalidRequest)) as refused:
             await node.call(operation, name=NAME, **fields)
         assert isinstance(refused.value, Conflict), operation
-
-
-async def test_reads_wait_while_the_value_is_changed_and_then_get_the_proved_one(node, nodes, target) -> None:
-    await step(node, "StageRotationCandidate")
-    await step(node, "BeginRotationApply")
-    reads = [asyncio.create_task(one.text()) for one in nodes for _ in range(3)]
-    await asyncio.sleep(0.1)
-    assert not any(read.done() for read in reads)
-    assert await node.text("pending") != "at first", "only the current value is held"
-    await node.work()
-    assert await asyncio.gather(*reads) == [target.accepts] * 6
-    assert nodes[1].parts.barrier.held.longest_seconds >= 0.09
-
-
-async def test_reads_go_on_while_a_target_is_reached_by_a_rotator_that_notes_first(node, nodes, target) -> None:
-    settings = {"directory": str(target.directory)}
-    await node.call("RotateSecret", name=NAME, rotator="filed-noting", settings=settings)
-    for name in ("far", "slow"):
-        (target.directory / name).touch()
-    working = asyncio.create_task(node.work())
-    async with asyncio.timeout(20):
-        await until_logged(target, "far")
-        assert (await node.rotation()).state == "applying"
-        assert [await one.text() for one in nodes] == ["at first"] * 2
-        (target.directory / "far").unlink()
-        await until_logged(target, "slow")
-        reads = [asyncio.create_task(one.text()) for one in nodes]
-        await asyncio.sleep(0.1)
-        assert not any(read.done() for read in reads), "it is about to change the target"
-        (target.directory / "slow").unlink()
-        await working
-        assert await asyncio.gather(*reads) == [target.accepts] * 2
-    assert target.accepts != "at first"
-
-
-async def test_only_a_target_that_stays_away_lets_a_value_out_that_may_be_dead(node, target) -> None:
-    (target.directory / "away").touch()
-    await node.work()
-    assert (await node.rotation()).state == "verifying"
-    with pytest.raises(RotationInProgress):
-        await node.text()
-    node.clock.pass_seconds(1)
-    await node.work()
-    found = await node.call("GetSecretValue", name=NAME)
-    assert (found.text.reveal().decode(), found.unproved) == ("at first", True)
-    (target.directory / "away").unlink()
-    node.clock.pass_seconds(2)
-    await node.work()
-    found = await node.call("GetSecretValue", name=NAME)
-    assert (found.text.reveal().decode(), found.unproved) == (target.accepts, False)
-
-
-async def test_a_read_that_waited_too_long_is_told_to_come_again(node) -> None:
-    await step(node, "StageRotationCandidate")
-    await step(node, "BeginRotationApply")
-    began = asyncio.get_running_loop().time()
-    with pytest.raises(RotationInProgress) as refused:
-        await node.text()
-    assert refused.value.retry_after_seconds == 1
-    assert 1.4 < asyncio.get_running_loop().time() - began < 3
 
 
 async def test_the_history_tells_each_state_with_its_reason(node, target) -> None:
@@ -280,7 +206,7 @@ async def test_after_five_attempts_a_person_has_to_look(node, target) -> None:
 async def test_a_crash_between_two_steps_is_a_state_to_go_on_from(node, target, done) -> None:
     for operation, _ in WHOLE[:done]:
         if operation != "RecordRotationNote":
-            await step(node, operation)
+            await node.step(operation)
     with pytest.raises(Conflict):
         await node.call("DeleteSecret", name=NAME)
     await node.work()

@@ -11,27 +11,10 @@ from secretsd.client.encryption.frames import LAST_OVERHEAD, MAX_FRAME_BYTES, RE
 from secretsd.client.encryption.header import MessageHeader, read_header
 from secretsd.client.encryption.source import MessageReader
 from secretsd.client.encryption.suite import MessageKeys
-from tests.unit.client.data_key_daemon import KEY, DataKeyDaemon
+from tests.unit.client.data_key_daemon import KEY
+from tests.unit.client.small_messages import CONTEXT, FRAME, daemon, encryption, header_length
 
-FRAME = 16
-CONTEXT = {"order": "17", "shop": "düsseldorf"}
-
-
-@pytest.fixture
-def daemon() -> DataKeyDaemon:
-    return DataKeyDaemon()
-
-
-@pytest.fixture
-def encryption(daemon: DataKeyDaemon) -> Encryption:
-    return Encryption(daemon, KEY, frame_bytes=FRAME)
-
-
-def header_length(message: bytes) -> int:
-    """Where the first frame begins."""
-    source = io.BytesIO(message)
-    read_header(MessageReader(source))
-    return source.tell()
+__all__ = ["daemon", "encryption"]
 
 
 def cut(message: bytes, frames: int) -> tuple[bytes, list[bytes]]:

@@ -13,27 +13,10 @@ from secretsd.client.encryption.header import EncryptedDataKey, MessageHeader, r
 from secretsd.client.encryption.source import MessageReader
 from secretsd.client.encryption.suite import MessageKeys
 from secretsd.domain.errors import AccessDenied, KeyDisabled, KeyStoreUnavailable
-from tests.unit.client.data_key_daemon import KEY, OTHER_KEY, DataKeyDaemon
+from tests.unit.client.data_key_daemon import KEY, OTHER_KEY
+from tests.unit.client.small_messages import CONTEXT, daemon, encryption, header_length
 
-FRAME = 16
-CONTEXT = {"order": "17", "shop": "düsseldorf"}
-
-
-@pytest.fixture
-def daemon() -> DataKeyDaemon:
-    return DataKeyDaemon()
-
-
-@pytest.fixture
-def encryption(daemon: DataKeyDaemon) -> Encryption:
-    return Encryption(daemon, KEY, frame_bytes=FRAME)
-
-
-def header_length(message: bytes) -> int:
-    """Where the first frame begins."""
-    source = io.BytesIO(message)
-    read_header(MessageReader(source))
-    return source.tell()
+__all__ = ["daemon", "encryption"]
 
 
 async def test_only_keys_that_are_accepted_open_a_message(daemon) -> None:

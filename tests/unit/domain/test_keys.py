@@ -10,6 +10,8 @@ from secretsd.domain.key_specs import KeySpec, KeyUsage
 from secretsd.domain.keys import TRANSITIONS, KeyState, KeyVersionState, ProtectionLevel, protection_level
 from secretsd.testing import samples
 
+NOW_MS = 1_800_000_000_000
+
 
 def key_in(state):
     """A key that came to the state by legal moves."""
@@ -50,14 +52,24 @@ def test_nothing_follows_destruction_and_only_waiting_comes_before_it():
 
 @pytest.mark.parametrize("state", [state for state in KeyState if state is not KeyState.ENABLED])
 def test_only_an_enabled_key_is_used(state):
-    samples.cmk().require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    samples.cmk().require_usable(KeyUsage.ENCRYPT_DECRYPT, NOW_MS)
     with pytest.raises(KeyDisabled if state is KeyState.DISABLED else InvalidState, match=samples.KEY_ID):
-        key_in(state).require_usable(KeyUsage.ENCRYPT_DECRYPT)
+        key_in(state).require_usable(KeyUsage.ENCRYPT_DECRYPT, NOW_MS)
+
+
+@pytest.mark.parametrize(("expires_ms", "usable"), [(None, True), (NOW_MS + 1, True), (NOW_MS, False), (1, False)])
+def test_material_whose_time_is_over_is_not_used(expires_ms, usable):
+    key = replace(samples.cmk(), material_expires_ms=expires_ms)
+    if usable:
+        key.require_usable(KeyUsage.ENCRYPT_DECRYPT, NOW_MS)
+        return
+    with pytest.raises(InvalidState, match="its material has expired"):
+        key.require_usable(KeyUsage.ENCRYPT_DECRYPT, NOW_MS)
 
 
 def test_a_key_is_used_for_what_it_is_made_for_only():
     with pytest.raises(InvalidKeyUsage, match="SIGN_VERIFY"):
-        samples.cmk().require_usable(KeyUsage.SIGN_VERIFY)
+        samples.cmk().require_usable(KeyUsage.SIGN_VERIFY, NOW_MS)
 
 
 @pytest.mark.parametrize("state", list(KeyState))

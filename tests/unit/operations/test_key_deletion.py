@@ -127,6 +127,11 @@ def test_the_role_of_scheduled_work_takes_steps_on_keys_and_secrets_of_its_accou
     here, elsewhere = [Resource(owner, "key/k") for owner in (samples.ACCOUNT, samples.OTHER_ACCOUNT)]
     assert all(rules.allow(samples.ACCOUNT, name, here) for name in ("BeginKeyErasure", "EraseKey"))
     assert not rules.allow(samples.ACCOUNT, "EraseKey", elsewhere)
+    secret = Resource(samples.ACCOUNT, "secret/s")
+    assert rules.allow(samples.ACCOUNT, "ApplyRotation", secret)
+    assert not rules.allow(samples.ACCOUNT, "ApplyRotation", here), "a step on secrets has nothing to do with keys"
+    assert not rules.allow(samples.ACCOUNT, "EraseKey", secret)
+    assert not any(rules.allow(samples.ACCOUNT, name, here) for name in ("RenewKey", "ContinueReEncryption"))
     assert not any(
         rules.allow(samples.ACCOUNT, "EraseKey", Resource(samples.ACCOUNT, path)) for path in ("alias/k", "account")
     )
