@@ -178,12 +178,17 @@ class CMK:
         due = None if period is None else now_ms + 1000 * period
         return replace(self, current_version=self.current_version + 1, last_rotation_ms=now_ms, next_rotation_ms=due)
 
-    def require_usable(self, usage: KeyUsage) -> None:
-        """Raise KeyDisabled, InvalidState or InvalidKeyUsage unless the key may be used so now."""
+    def require_usable(self, usage: KeyUsage, now_ms: int) -> None:
+        """Raise KeyDisabled, InvalidState or InvalidKeyUsage unless the key may be used so now.
+
+        Material whose time is over is not used, whether or not it has been taken away already.
+        """
         if self.state is KeyState.DISABLED:
             raise KeyDisabled(f"cannot use key {self.id}: it is disabled")
         if self.state is not KeyState.ENABLED:
             raise InvalidState(f"cannot use key {self.id}: it is {self.state.value}")
+        if self.material_expires_ms is not None and self.material_expires_ms <= now_ms:
+            raise InvalidState(f"cannot use key {self.id}: its material has expired")
         if self.usage is not usage:
             raise InvalidKeyUsage(f"cannot use key {self.id} for {usage.value}")
 

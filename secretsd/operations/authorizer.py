@@ -15,13 +15,16 @@ MAX_DECISIONS = 100_000
 OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
 """What everybody with a proven identity may ask: it tells nothing that the caller did not prove."""
 KEY_ROTATION_STEPS = ("RenewKey", "ContinueReEncryption")
+KEY_STEPS = ("BeginKeyErasure", "EraseKey", "ExpireKeyMaterial", "RewrapKeyVersion")
+"""The other scheduled steps that act on keys. What is named in neither acts on secrets, and on nothing else."""
 
 
 def rotation_rules(account: str) -> Rules:
     """What an account's rotation role may do: the steps of scheduled work on secrets and keys of its account."""
-    steps = tuple(operation.name for operation in OPERATIONS.values() if operation.route is None)
+    steps = {operation.name for operation in OPERATIONS.values() if operation.route is None}
     statements = (
-        Statement(Effect.ALLOW, steps, ("secret/*", "key/*")),
+        Statement(Effect.ALLOW, tuple(sorted(steps.difference(KEY_STEPS, KEY_ROTATION_STEPS))), ("secret/*",)),
+        Statement(Effect.ALLOW, KEY_STEPS, ("key/*",)),
         Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
         # Which logins of which target are the account's stands in the target itself, and is looked at in every step.
         Statement(Effect.ALLOW, ("UseTarget",), (f"secretsd:{SYSTEM_ACCOUNT}:target/*",)),

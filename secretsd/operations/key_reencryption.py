@@ -70,7 +70,7 @@ async def re_encrypt_secrets(call: Call, request: ReEncryptSecretsRequest) -> Re
     """Begin to move what is under older versions of a key under the current one, online and at a bounded rate."""
     key = await key_of(call, request.key)
     key.require_rotatable()
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
     try:
         before = await _reencryption(call, key.id)
     except NotFound:

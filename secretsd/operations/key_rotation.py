@@ -61,7 +61,7 @@ async def enable_key_rotation(call: Call, request: EnableKeyRotationRequest) -> 
     """Let a key be rotated by the clock; the first time is a period from now."""
     key = await key_of(call, request.key)
     key.require_rotatable()
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
     seconds = _period_seconds(call, request)
     after = replace(key, rotation_seconds=seconds, next_rotation_ms=call.time_ms + 1000 * seconds)
     await call.commit(call.replace(key, after))
@@ -118,7 +118,7 @@ async def renew_key(call: Call, request: RenewKeyRequest) -> RenewKeyResponse:
 async def _rotated(call: Call, key: CMK) -> CMK:
     """The key at its next version: made in the key store, then current in one unit with its event."""
     key.require_rotatable()
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
     if key.current_version >= MAX_VERSION:
         raise InvalidRequest(f"cannot rotate key {key.id}: it has as many versions as there can be")
     after = key.rotated(call.time_ms)

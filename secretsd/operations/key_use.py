@@ -19,7 +19,7 @@ async def usable_key(call: Call, key_id: str, usage: KeyUsage) -> CMK:
     The service's own keys seal secrets and nothing else: so it is known of them what their versions are needed for.
     """
     key = await find_key(call, key_id)
-    key.require_usable(usage)
+    key.require_usable(usage, call.time_ms)
     if key.owner is KeyOwner.SERVICE:
         raise InvalidKeyUsage(f"cannot use key {key.id} for that: it is the service's own, and seals secrets alone")
     return key

@@ -50,7 +50,7 @@ async def get_public_key(call: Call, request: GetPublicKeyRequest) -> GetPublicK
     key = await find_key(call, request.key)
     if not SPECS[key.spec].asymmetric:
         raise InvalidKeyUsage(f"cannot tell the public key of key {key.id}: a key of spec {key.spec.value} has none")
-    key.require_usable(key.usage)
+    key.require_usable(key.usage, call.time_ms)
     version = await call.parts.rows.key_version(key.account, key.id, key.current_version)
     return GetPublicKeyResponse(
         id=key.id,

@@ -50,7 +50,7 @@ async def require_key_use(call: Call, permission: str, key_id: str) -> None:
         # First of all, so that a key which is unknown and one which is forbidden look alike.
         await call.require(permission, Resource(call.account, f"key/{key_id}"))
     key = await call.parts.rows.key(call.account, key_id)
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
 
 
 async def current_key_version(call: Call, key_id: str) -> WrappedKey:
@@ -61,7 +61,7 @@ async def current_key_version(call: Call, key_id: str) -> WrappedKey:
         key = await call.parts.rows.key(call.account, key_id)
     except NotFound:
         raise NotFound("cannot find the key") from None
-    key.require_usable(KeyUsage.ENCRYPT_DECRYPT)
+    key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
     # What is sealed under a version is stored only while the key still says so: a version can be destroyed once it is
     # not current any more and nothing that is stored needs it, because nothing can be added behind that proof's back.
     call.rest_on(key)

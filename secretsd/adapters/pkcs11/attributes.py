@@ -34,12 +34,13 @@ RESIDENT = {
 # The security officer cannot make private objects, so the trusted original is public and lives in the session alone;
 # the user's copy is private, and the only one on the token.
 # The wrap template keeps the KEK from wrapping itself: who holds the PIN could unwrap that blob as a key that decrypts,
-# and with it any CMK's blob in software. No key but a KEK unwraps, and secret and private keys alike tell of it.
+# and with it any CMK's blob in software. No key but a KEK unwraps, and secret and private keys alike tell of it. Nor
+# does it wrap the MAC key, which lives on the token and cannot be copied; a CMK lives in the session that wraps it.
 KEK_ORIGINAL = {
     **GUARDED,
     A.PRIVATE: False,
     A.TRUSTED: True,
-    A.WRAP_TEMPLATE: {A.UNWRAP: False},
+    A.WRAP_TEMPLATE: {A.UNWRAP: False, A.TOKEN: False},
     A.UNWRAP_TEMPLATE: GUARDED,
 }
 KEK_COPY = {A.PRIVATE: True, A.TOKEN: True, A.MODIFIABLE: False}

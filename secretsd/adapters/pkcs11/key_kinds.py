@@ -181,7 +181,7 @@ def rsa_numbers(public_key: bytes) -> tuple[bytes, bytes]:
     from asn1crypto.keys import PublicKeyInfo  # as above
 
     key = PublicKeyInfo.load(public_key)["public_key"].parsed
-    return tuple(_big_endian(int(key[name].native)) for name in ("modulus", "public_exponent"))  # type: ignore[return-value]
+    return _big_endian(int(key["modulus"].native)), _big_endian(int(key["public_exponent"].native))
 
 
 def resident_blob(identifier: uuid.UUID) -> bytes:

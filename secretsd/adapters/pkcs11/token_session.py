@@ -255,11 +255,12 @@ class TokenSession:
         cmk.destroy()
 
     def _prove_that_the_root_wraps_no_root(self, root: Root) -> None:
-        try:
-            root.kek.wrap_key(root.kek, mechanism=self.kwp)
-        except PKCS11Error:
-            return
-        raise ModuleRefused("cannot trust the module: the root KEK can wrap itself")
+        for key in (root.kek, root.mac_key):
+            try:
+                root.kek.wrap_key(key, mechanism=self.kwp)
+            except PKCS11Error:
+                continue
+            raise ModuleRefused("cannot trust the module: the root KEK can wrap a root key")
 
 
 def _resident_label(key_id: str, version: int | str) -> str:
