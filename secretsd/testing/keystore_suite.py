@@ -272,7 +272,7 @@ class KeyStoreSuite:
     async def test_errors_show_no_plaintext(self, keystore: KeyStore, key: WrappedKey) -> None:
         ciphertext = await keystore.encrypt(key, USE, TEXT, CONTEXT)
         failures = [
-            keystore.decrypt(key, USE, ciphertext[:-1] + b"\0", CONTEXT),
+            keystore.decrypt(key, USE, ciphertext[:-1] + bytes([ciphertext[-1] ^ 1]), CONTEXT),
             keystore.encrypt(key, dataclasses.replace(USE, account="000000000002"), TEXT, CONTEXT),
             keystore.encrypt(dataclasses.replace(key, mac=bytes(32)), USE, TEXT, CONTEXT),
         ]

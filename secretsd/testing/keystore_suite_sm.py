@@ -177,7 +177,8 @@ class SMKeyStoreSuite:
             keystore.sm2.encrypt(opener.public_key, Plaintext(bytes(256)))
         with pytest.raises(InvalidRequest):
             keystore.sm2.encrypt(opener.public_key, Plaintext(b""))
-        for no_key in (b"", bytes(SPKI_BYTES), opener.public_key[:-1], opener.public_key[:-1] + b"\0"):
+        off_the_curve = opener.public_key[:-1] + bytes([opener.public_key[-1] ^ 1])
+        for no_key in (b"", bytes(SPKI_BYTES), opener.public_key[:-1], off_the_curve):
             with pytest.raises(InvalidRequest):
                 keystore.sm2.encrypt(no_key, TEXT)
 

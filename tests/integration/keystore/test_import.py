@@ -142,7 +142,8 @@ async def test_bad_material_costs_nobody_the_session(
     wrapped = wrap(pair.public_key, TWO_STEPS, MATERIAL[spec]())
     await keystore.import_key(external(spec, pair), pair, TWO_STEPS, wrapped)
     logins = shim.logins()
-    junk = [wrap(pair.public_key, TWO_STEPS, NO_KEY[spec]()), os.urandom(300), wrapped[:-8], wrapped[:-1] + b"\0", b""]
+    changed = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+    junk = [wrap(pair.public_key, TWO_STEPS, NO_KEY[spec]()), os.urandom(300), wrapped[:-8], changed, b""]
     junk += [wrap(pair.public_key, TWO_STEPS, os.urandom(size)) for size in (1, 8, 24, 72, 1216)]
     for one in junk:
         with pytest.raises(InvalidCiphertext):

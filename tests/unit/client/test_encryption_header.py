@@ -46,7 +46,7 @@ async def test_of_several_data_keys_the_one_that_opens_it_does(daemon) -> None:
     keys = MessageKeys.derive(data_key.plaintext, bytes(32))
     theirs = EncryptedDataKey("aws-kms", b"arn", b"x")
     ours = EncryptedDataKey("secretsd", KEY.encode(), data_key.ciphertext)
-    broken = EncryptedDataKey("secretsd", KEY.encode(), data_key.ciphertext[:-1] + b"x")
+    broken = EncryptedDataKey("secretsd", KEY.encode(), data_key.ciphertext[:-1] + bytes([data_key.ciphertext[-1] ^ 1]))
     opener = await encryption.opener(
         _read(MessageHeader(bytes(32), CONTEXT, (theirs, broken, ours), 16, keys.commitment), keys), CONTEXT
     )

@@ -199,7 +199,8 @@ async def test_an_rsa_ciphertext_fails_in_one_way_only(house, tools, told):
     key = await new_key(house, "RSA_2048", "ENCRYPT_DECRYPT")
     name = "RSAES_OAEP_SHA_256"
     made = (await house.call("Encrypt", key=key, plaintext=TEXT, algorithm=name)).ciphertext
-    bad = [made[:-1], made + b"\0", bytes(256), b"\xff" * 256, made[:-1] + bytes([made[-1] ^ 1]), b"\0" + made[1:]]
+    changed = [made[:-1] + bytes([made[-1] ^ 1]), bytes([made[0] ^ 1]) + made[1:]]
+    bad = [made[:-1], made + b"\0", bytes(256), b"\xff" * 256, *changed]
     answers = {await told(tools.ROOT, one, key=key, algorithm=name, context={}) for one in bad}
     assert answers == {UNREADABLE}
     # Without the key there is nothing that says whose it is.
