@@ -136,6 +136,22 @@ class Canaries:
         for watched in self._watched.values():
             self._search(watched, [(what, text.encode(errors="surrogateescape"))])
 
+    def told(self) -> dict[str, Any]:
+        """What was searched and found, in plain types, for `add` in another process."""
+        return {
+            "found": self.found,
+            "searched_bytes": self.searched_bytes,
+            "values_looked_for": self.values_looked_for,
+            "seconds": self.seconds,
+        }
+
+    def add(self, told: dict[str, Any]) -> None:
+        """Take over what another process searched and found beside this one."""
+        self.found += told["found"]
+        self.searched_bytes += told["searched_bytes"]
+        self.values_looked_for = max(self.values_looked_for, told["values_looked_for"])
+        self.seconds += told["seconds"]
+
     def _files(self, watched: Watched) -> Iterator[tuple[str, bytes]]:
         for directory, _, names in os.walk(watched.state_dir):
             for name in names:

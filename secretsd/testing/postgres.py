@@ -27,6 +27,8 @@ import psycopg
 
 SUPERUSER = "postgres"
 START_SECONDS = 30.0
+_LOWEST_PORT = 15_000
+"""Below are those of well-known services."""
 # `initdb` wants a user that has a name; this one is everywhere.
 USER = pwd.getpwnam("nobody")
 _HBA = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -207,10 +209,13 @@ def postgres(
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A loopback port that nobody listens on, and that the kernel gives to no connection: it is still free later on."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = _LOWEST_PORT + secrets.randbelow(first_given - _LOWEST_PORT)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def _base() -> Path:

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -196,23 +197,19 @@ async def test_calls_that_no_client_makes_are_refused(process: KeyStoreProcess, 
 
 
 @pytest.mark.needs_root
-async def test_a_peer_of_another_uid_is_turned_away(process: KeyStoreProcess, keystore: ProcessKeyStore) -> None:
+async def test_a_peer_of_another_uid_is_turned_away(process: KeyStoreProcess, passable_path: Path) -> None:
     script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); sys.exit(s.recv(1) != b'')"
-    closed = [process.path.parents[depth] for depth in range(3)]
-    modes = [path.stat().st_mode for path in closed]
-    try:
-        for path in closed:
-            path.chmod(0o711)
-        process.path.chmod(0o666)
+    process.stop()
+    with KeyStoreProcess(process.token, path=passable_path / "keystore.sock") as reachable:
+        reachable.path.chmod(0o666)
         command = ["setpriv", "--reuid=61701", "--clear-groups", "--", "/usr/bin/python3", "-c", script]
-        found = await asyncio.to_thread(subprocess.run, [*command, str(process.path)], timeout=60, capture_output=True)
-    finally:
-        process.path.chmod(0o600)
-        for path, mode in zip(closed, modes, strict=True):
-            path.chmod(mode)
-    assert found.returncode == 0, found.stderr
-    assert "uid 61701" in process.log()
-    await keystore.random(1)
+        command.append(str(reachable.path))
+        found = await asyncio.to_thread(subprocess.run, command, timeout=60, capture_output=True)
+        assert found.returncode == 0, found.stderr
+        assert "uid 61701" in reachable.log()
+        keystore = ProcessKeyStore(reachable.path, deadline_seconds=30)
+        await keystore.random(1)
+        await keystore.close()
 
 
 async def test_rates_are_limited_for_each_account_alone(process: KeyStoreProcess) -> None:

@@ -1,7 +1,9 @@
 """Real servers, each major version that is here, and jobs on roles of theirs."""
 
+import contextlib
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,11 +84,24 @@ class Case:
 VERSIONS = sorted(installations(), key=int)
 
 
-@pytest.fixture(scope="session", params=VERSIONS, ids=[f"PostgreSQL {version}" for version in VERSIONS])
-def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    with postgres(request.param) as running:
-        running.sql("CREATE EXTENSION pg_stat_statements")
-        yield running
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[str], PostgresServer]]:
+    """The server of a version: started when it is first asked for, it stays until the end of the session."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def server_of(version: str) -> PostgresServer:
+            server = stack.enter_context(postgres(version))
+            server.sql("CREATE EXTENSION pg_stat_statements")
+            return server
+
+        yield server_of
+
+
+@pytest.fixture(scope="module", params=VERSIONS, ids=[f"PostgreSQL {version}" for version in VERSIONS])
+def server(servers: Callable[[str], PostgresServer], request: pytest.FixtureRequest) -> PostgresServer:
+    """Each version that is here."""
+    return servers(request.param)
 
 
 @pytest.fixture
