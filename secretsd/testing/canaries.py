@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -68,20 +69,25 @@ class Watched:
     log: Path
     values: dict[bytes, None] = field(default_factory=dict)
     kept_to: dict[bytes, str] = field(default_factory=dict)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    """Several threads of a test may speak to one daemon."""
 
     def heard(self, value: bytes) -> None:
         """Look for this value from now on."""
-        if len(value) < SHORTEST or value in self.values or len(set(value[:256])) < 6:
+        if len(value) < SHORTEST or len(set(value[:256])) < 6:
             return
-        if len(self.values) >= KEPT_VALUES:
-            del self.values[list(self.values)[KEPT_VALUES // 2]]
-        self.values[value] = None
+        with self._one_at_a_time:
+            if value not in self.values and len(self.values) >= KEPT_VALUES:
+                del self.values[list(self.values)[KEPT_VALUES // 2]]
+            self.values[value] = None
 
     def shapes(self) -> Iterator[tuple[str, bytes, str]]:
         """Form, bytes and the one file that may hold them."""
-        for value in self.values:
+        with self._one_at_a_time:
+            values, kept_to = tuple(self.values), tuple(self.kept_to.items())
+        for value in values:
             yield from ((name, shape, "") for name, shape in forms(value).items())
-        for value, own in self.kept_to.items():
+        for value, own in kept_to:
             yield from ((name, shape, own) for name, shape in forms(value).items())
 
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -136,6 +137,26 @@ def test_the_first_and_the_latest_values_are_kept_in_mind(watched):
         log.write_text(f"value-of-one-put-{number:04}")
         with pytest.raises(CanaryFound):
             canaries.ended(state)
+
+
+def test_threads_may_speak_to_one_daemon_at_the_same_time(watched):
+    canaries, state, log = watched
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def speak(thread: int) -> None:
+        for number in range(300):
+            canaries.spoke(state, {"text": f"value-of-thread-{thread}-{number:04}"}, 200, {})
+            canaries.spoke(state, None, 404, {"detail": "cannot find it"})
+
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(speak, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    log.write_text("".join(f"value-of-thread-{thread}-0299" for thread in range(4)))
+    with pytest.raises(CanaryFound):
+        canaries.ended(state)
 
 
 def test_values_that_stand_anywhere_by_chance_are_none(watched):

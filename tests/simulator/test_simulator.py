@@ -33,7 +33,7 @@ def plan(simulated: Simulation) -> Plan:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_fault_anywhere_breaks_an_invariant(simulated: Simulation, plan: Plan) -> None:
     failed = [run for run in plan.without if run.violations]
     cases = list(plan.subset())

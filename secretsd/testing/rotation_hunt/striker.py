@@ -16,7 +16,7 @@ TRIES = 2
 ARRIVAL_SECONDS = 0.2
 TRIES_AT_GOODBYE = 12
 """Whoever says goodbye ends by itself, and every other time before the blow falls."""
-TRIES_BETWEEN = 10
+TRIES_BETWEEN = 20
 """A state in which nothing is sent may be over within a millisecond or two; then the rotation is simply let go on."""
 
 
