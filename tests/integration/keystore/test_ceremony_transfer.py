@@ -28,6 +28,12 @@ def first(tmp_path: Path, operator: rsa.RSAPrivateKey) -> SoftHSM:
     return SoftHSM.create(tmp_path / "first", recovery_public_key=public_pem(operator))
 
 
+@pytest.fixture(scope="module")
+def sender(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
+    """A token that only sends its root, which changes nothing on it: one for all."""
+    return SoftHSM.create(tmp_path_factory.mktemp("sender"))
+
+
 @pytest.fixture
 def second(tmp_path: Path) -> SoftHSM:
     """A place for a token that is not there yet."""
@@ -87,9 +93,9 @@ def test_neither_token_shows_the_root(first: SoftHSM, second: SoftHSM) -> None:
     assert told[0]["check"] == told[1]["check"]
 
 
-def test_what_was_wrapped_for_one_token_opens_on_no_other(first: SoftHSM, second: SoftHSM, tmp_path: Path) -> None:
+def test_what_was_wrapped_for_one_token_opens_on_no_other(sender: SoftHSM, second: SoftHSM, tmp_path: Path) -> None:
     waiting, other = Receiver(second), Receiver(blank(tmp_path / "third"))
-    sent = send(first, waiting.public_key)
+    sent = send(sender, waiting.public_key)
     with pytest.raises(RuntimeError, match=r"cannot receive the root: the module answers .*wrapped for another key"):
         other.give(sent)
     assert waiting.give(sent)["check"] == sent["check"]
@@ -125,23 +131,23 @@ def changed(document: dict[str, Any], name: str) -> dict[str, Any]:
     "name",
     ["kek", "mac_key", "swapped", "generation", "kek_id", "mechanism", "format", "storage_key", "nothing"],
 )
-def test_a_changed_document_leaves_no_token(first: SoftHSM, second: SoftHSM, name: str) -> None:
+def test_a_changed_document_leaves_no_token(sender: SoftHSM, second: SoftHSM, name: str) -> None:
     waiting = Receiver(second)
-    document = changed(send(first, waiting.public_key), name)
+    document = changed(send(sender, waiting.public_key), name)
     with pytest.raises(RuntimeError, match=r"cannot receive (a|the) root"):
         waiting.give(document)
     assert not list((second.directory / "tokens").iterdir())
     assert not (second.data_dir / "storage-key.sealed").exists()
 
 
-def test_a_root_goes_only_to_whom_the_security_officer_trusts(first: SoftHSM, second: SoftHSM) -> None:
+def test_a_root_goes_only_to_whom_the_security_officer_trusts(sender: SoftHSM, second: SoftHSM) -> None:
     waiting = Receiver(second)
     with pytest.raises(RuntimeError, match="it refuses the SO PIN"):
-        ceremony(first, "send-root", so_pin="not his PIN", receiver_public_key=waiting.public_key)
+        ceremony(sender, "send-root", so_pin="not his PIN", receiver_public_key=waiting.public_key)
     with pytest.raises(RuntimeError, match="the SO PIN is missing"):
-        ceremony(first, "send-root", receiver_public_key=waiting.public_key)
+        ceremony(sender, "send-root", receiver_public_key=waiting.public_key)
     with pytest.raises(RuntimeError, match="generation 3 of the root: it is not on the token"):
-        send(first, waiting.public_key, generation=3)
+        send(sender, waiting.public_key, generation=3)
     waiting.end()
 
 
@@ -183,12 +189,12 @@ async def test_two_nodes_renew_their_root_without_a_key_that_one_of_them_cannot_
             await keystore.close()
 
 
-def test_a_token_takes_no_second_root_of_a_generation(first: SoftHSM, tmp_path: Path) -> None:
+def test_a_token_takes_no_second_root_of_a_generation(sender: SoftHSM, tmp_path: Path) -> None:
     stranger = SoftHSM.create(tmp_path / "stranger")
     before = ceremony(stranger, "roots")
     waiting = Receiver(stranger, so_pin=so_pin(stranger))
     with pytest.raises(RuntimeError, match="cannot receive generation 1 of the root: this token has had one"):
-        waiting.give(send(first, waiting.public_key))
+        waiting.give(send(sender, waiting.public_key))
     assert ceremony(stranger, "roots") == before
 
 
