@@ -10,11 +10,11 @@ import pytest
 from secretsd.testing.daemon import Daemon
 from tests.acceptance.wire import daemon_in_passable_place
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.long, pytest.mark.timeout(1000)]
 SEED = 20_260_101
 EXAMPLES = 12
-SECONDS = 400
-"""A busy machine must not fail this test; it takes a tenth of that on an idle one."""
+SECONDS = 900
+"""A busy machine must not fail this test; an idle one needs less than a minute."""
 CHECKS = Path(__file__).with_name("schema_checks.py")
 
 # 431 and 413 refuse what is larger than we read at all, so whether it fits the document is never found out;

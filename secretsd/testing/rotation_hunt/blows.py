@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from secretsd.testing.daemon import Daemon
@@ -34,9 +34,9 @@ class Killer:
         self._victims = Victims(daemon, rng)
 
     @contextlib.contextmanager
-    def stopped(self) -> Iterator[None]:
-        """The workers stand still within the block, as far as they are still there."""
-        workers = self._daemon.children("worker")
+    def stopped(self, workers: Sequence[int] = ()) -> Iterator[None]:
+        """The workers stand still within the block, as far as they are still there. To look for them takes a while."""
+        workers = workers or self.workers()
         for pid in workers:
             _signal(pid, signal.SIGSTOP)
         try:
@@ -44,6 +44,10 @@ class Killer:
         finally:
             for pid in workers:
                 _signal(pid, signal.SIGCONT)
+
+    def workers(self) -> list[int]:
+        """Their pids."""
+        return self._daemon.children("worker")
 
     def kill(self, blow: Blow, port: int) -> bool:
         """kill -9; False where there was nothing to kill. `port` is that of the proxy that leads to the target."""

@@ -2,9 +2,8 @@
 
 import contextlib
 import random
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,17 +22,6 @@ CHANGES_THAT_FAIL = 5
 LATEST_SECONDS = 0.3
 CHANGE = ("apply", "change")
 _FAULTS = {"late": Fault.PAUSE, MUCH_LATER: Fault.PAUSE, "lost": Fault.BLACK_HOLE, "before": Fault.REPLY_LOST}
-
-
-@contextlib.contextmanager
-def quick_turns() -> Iterator[None]:
-    """The threads of this process take shorter turns than usual: applications log in all the time beside the blows."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_SECONDS / 3)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 class NotMet(Exception):
@@ -91,7 +79,7 @@ class Moments:
 
     def between(self, strike: Strike) -> Met:
         """Lead the rotation to a state in which it sends nothing, and let the blow fall while the workers stand."""
-        place = self._place
+        place, workers = self._place, self._killer.workers()
         if strike.state == "quarantined":
             for at in range(CHANGES_THAT_FAIL):
                 if not self._changing(Fault.CUT_BEFORE, start=at == 0):
@@ -104,7 +92,7 @@ class Moments:
         while (standing := place.stored.standing()).state != strike.state:
             if time.monotonic() > deadline or (standing.ended and strike.state != "quarantined"):
                 raise NotMet(f"it was at {standing.state}")
-        return self._fallen(strike, None)
+        return self._fallen(strike, None, workers)
 
     def _just_due(self, strike: Strike) -> Met:
         """Let the blow fall when the order to rotate is stored and nothing has begun.
@@ -112,16 +100,17 @@ class Moments:
         The answer would come too late, and so would a look at what runs on: the workers take one short turn after the
         other, and are looked at while they stand.
         """
-        place = self._place
-        with ThreadPoolExecutor(1) as asking, quick_turns():
+        place, workers = self._place, self._killer.workers()
+        with ThreadPoolExecutor(1) as asking, contextlib.ExitStack() as stopped:
             asked = asking.submit(place.ask, "RotateSecret", "rotate")
             while True:
                 last = asked.done()
-                with self._killer.stopped():
-                    if place.stored.standing().due_ms is not None:
-                        return self._fallen(strike, None)
+                stopped.enter_context(self._killer.stopped(workers))
+                if place.stored.standing().due_ms is not None:
+                    return self._fallen(strike, None, workers)
                 if last:
                     raise NotMet(f"rotating it gave {asked.result() or 'nothing that is due'}")
+                stopped.close()
                 time.sleep(TURN_SECONDS)
 
     def _changing(self, fault: Fault, *, start: bool = True) -> bool:
@@ -131,13 +120,16 @@ class Moments:
             self._place.rotate()
         return self._place.proxy.wait_for_strike(MOMENT_SECONDS) is not None
 
-    def _fallen(self, strike: Strike, passage: Passage | None) -> Met:
-        """What fell where. A process is killed while the workers stand still, so that the states are those it met."""
+    def _fallen(self, strike: Strike, passage: Passage | None, workers: Sequence[int] = ()) -> Met:
+        """What fell where. A process is killed while the workers stand still, so that the states are those it met.
+
+        Whoever has a short moment to meet has looked for the workers before.
+        """
         place = self._place
         begun = time.monotonic()
         if strike.blow in CONNECTION:
             return Met(passage, ((place.machine, passage.state if passage else ""),), begun, begun)
-        with self._killer.stopped():
+        with self._killer.stopped(workers):
             felt = [place, *(self._others if strike.blow in GLOBAL else ())]
             states = tuple((one.machine, one.stored.state()) for one in felt)
             if states[0][1] != strike.state and not (passage and passage.message == "terminate"):
