@@ -20,12 +20,14 @@ NAMES = (
     "transit",
     "envelope",
     "scale",
+    "keys-at-scale",
     "plans",
     "split",
     "watchers",
     "rotations",
     "kill-hunt",
     "rotation-hunt",
+    "iv-hunt",
     "simulator",
 )
 """In the order of a full run. Each is a module of this package, `-` written as `_`, with `run(options) -> figures`."""
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="seconds that a round measures, 4 by default")
     parser.add_argument("--secrets", type=int, help="the largest number of stored secrets, 100000 by default")
     parser.add_argument(
-        "--kills", type=int, help="kills of the kill hunt, 200 by default, and faults of the rotation hunt, 300"
+        "--kills", type=int, help="kills of the kill hunt, 200 by default, faults of the other hunts, 300 and 170"
     )
     parser.add_argument("--seed", type=int, help="the seed of hunts and simulator, drawn anew by default")
     given = parser.parse_args(arguments)

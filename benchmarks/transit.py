@@ -28,7 +28,7 @@ def run(options: Options) -> list[Figure]:
         work = _work(bao, mine)
         figures: list[Figure] = []
         for label, pair in work.items():
-            for connections in CONNECTIONS:
+            for connections in (16,) if options.quick else CONNECTIONS:
                 figures += _measured(label, connections, options, bao, mine, pair)
         return figures
 

@@ -116,12 +116,15 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         keeper = EscrowKeeper(pipeline)
         await keeper.replay()  # before anything is served or rotated: what is made first would take a lost number
         health = Health(keystore, storage, lambda: pipeline.storage_failures)
+        rewraps = RootRewraps(pipeline, keys_per_second=settings.keystore.rewraps_per_second)
         listeners: list[Listener] = []
         operations = catalogue()
         pages = {
             "/v1/openapi.json": document_page(operations),
             "/v1/health": health_page(health),
-            "/metrics": metrics_page(pipeline, health, listeners, lambda: asdict(storage.statistics)),
+            "/metrics": metrics_page(
+                pipeline, health, listeners, lambda: asdict(storage.statistics), lambda: rewraps.rewrapped
+            ),
         }
         dialect = NativeDialect(pipeline, operations, pages)
         limits = Limits(
@@ -136,9 +139,10 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             listener.start()
         rotations = Rotations(pipeline)
         deletions = (SecretDeletions(pipeline), KeyDeletions(pipeline))
-        on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), RootRewraps(pipeline))
+        on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), rewraps)
         services = (rotations, *deletions, *on_keys, keeper, health)
         running = [asyncio.create_task(service.run()) for service in services]
+        child.settle()
         control.ready()
         await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:

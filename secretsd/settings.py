@@ -55,6 +55,9 @@ class KeystoreSettings:
     )
     max_loaded_keys: int = setting(1000, "How many keys are held as session objects at once.")
     rate_per_account: float = setting(20_000, "Key operations a second that one account may ask for; 0 is no limit.")
+    rewraps_per_second: float = setting(
+        100.0, "After a new root was made, how many stored key versions a second are moved to it at most."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,7 @@ def check(settings: Settings) -> list[str]:
         ("keystore.stall_seconds", settings.keystore.stall_seconds),
         ("keystore.call_seconds", settings.keystore.call_seconds),
         ("keystore.slow_seconds", settings.keystore.slow_seconds),
+        ("keystore.rewraps_per_second", settings.keystore.rewraps_per_second),
         ("rotation.attempt_seconds", settings.rotation.attempt_seconds),
         ("rotation.min_interval_seconds", settings.rotation.min_interval_seconds),
         ("limits.header_seconds", settings.limits.header_seconds),

@@ -7,6 +7,7 @@ channel says the same a second time.
 
 import asyncio
 import ctypes
+import gc
 import os
 import resource
 import select
@@ -45,6 +46,15 @@ def harden(control_fd: int | None = CONTROL_FD) -> None:
         poll.register(control_fd, select.POLLRDHUP)
         if poll.poll(0):
             os._exit(1)
+
+
+def settle() -> None:
+    """Leave what is there now out of every later search for garbage: modules, types and settings stay to the end.
+
+    Called when a child is ready. A search through all of it held a worker up for 35 ms, after every 5,000 calls or so.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def refuse(message: str) -> NoReturn:

@@ -27,7 +27,9 @@ class RootKeyDescription(Response, frozen=True, kw_only=True):
     """One generation of the root. Times are in milliseconds since 1970-01-01 UTC; `made_ms` 0 is not known.
 
     `key_versions` counts the stored key versions that are wrapped by it; None for the one that wraps now, by which all
-    others are. `held` ones wrap nothing yet. `destroyed_ms` is when it left the token of the node that answers.
+    others are. `absent_versions` counts those whose imported material is away: by this root alone it is known again,
+    so without it they never come back. `held` ones wrap nothing yet. `destroyed_ms` is when it left the token of the
+    node that answers.
     """
 
     kek_id: str
@@ -37,6 +39,7 @@ class RootKeyDescription(Response, frozen=True, kw_only=True):
     held: bool
     destroyed_ms: int | None = None
     key_versions: int | None = None
+    absent_versions: int | None = None
 
 
 class DescribeRootKeysResponse(Response, frozen=True, kw_only=True):

@@ -44,6 +44,12 @@ def pin_of(settings: Settings, fd: int | None, prompt: bool) -> str:
     return read_pin(settings.keystore.pin_file, os.environ.get("CREDENTIALS_DIRECTORY"), fd, prompt)
 
 
+FIXED_ROOT = (
+    "this HSM wraps by no trusted keys, so its root is for good: it can neither be renewed (rotate-root) nor sent to "
+    "another token (send-root); only its recovery wrap brings it to one"
+)
+
+
 def make_root_to(settings: Settings, identities: Identities, pin: str, recovery_key: Path | None, output: Path) -> str:
     """Make token and root; what only the operator may keep goes to `output`. The root's check value.
 
@@ -57,6 +63,8 @@ def make_root_to(settings: Settings, identities: Identities, pin: str, recovery_
         output.unlink(missing_ok=True)
         raise
     write_private(output, recovery_document(made.kek_id, made.so_pin, made.recovery), None)
+    if made.fixed:
+        typer.echo(FIXED_ROOT)
     return made.check
 
 

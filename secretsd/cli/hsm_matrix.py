@@ -16,9 +16,15 @@ def show(report: Mapping[str, Any], form: Form) -> None:
     elif form is Form.RAW:
         show_lines("\t".join(line) for line in lines)
     else:
-        show_fields({"module": report.get("module"), "token": report.get("token"), "root": report.get("kek_id")})
+        show_fields({"module": report.get("module"), "token": report.get("token"), "root": _root(report)})
         if lines:
             show_table(COLUMNS, lines)
+
+
+def _root(report: Mapping[str, Any]) -> str:
+    kek_id = str(report.get("kek_id") or "")
+    renewable = report.get("renewable", True)
+    return kek_id if renewable else f"{kek_id} (can never be renewed: this HSM wraps by no trusted keys)"
 
 
 def rows(report: Mapping[str, Any]) -> list[Sequence[str]]:

@@ -395,7 +395,7 @@ class GeneratedCalls(ABC):
         )
 
     async def describe_root_keys(self) -> DescribeRootKeysResponse:
-        """Tell which generations of the root there are, and how many stored key versions each still wraps."""
+        """Tell which generations of the root there are, and how many stored key versions still need each."""
         return await self.exchange("DescribeRootKeys", DescribeRootKeysRequest(), DescribeRootKeysResponse)
 
     async def describe_rotation(self, name: str) -> RotationStatus:

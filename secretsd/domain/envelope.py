@@ -14,7 +14,6 @@ GCM (RFC 8998), each with a 96-bit random IV and a 128-bit tag. Suite 2 is AES-2
 
 import hashlib
 import struct
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -74,8 +73,13 @@ class Purpose(IntEnum):
         return self >= 16
 
 
+_NO_PAIRS = bytes(4)
+
+
 def canonical_context(context: Mapping[str, str]) -> bytes:
     """The encryption context as bytes: count u32, then names and values by name, each with a u32 length."""
+    if not context:
+        return _NO_PAIRS
     pairs = sorted((name.encode(), value.encode()) for name, value in context.items())
     parts = [struct.pack(">I", len(pairs))]
     for name, value in pairs:
@@ -95,8 +99,7 @@ class CiphertextHeader:
 
     def pack(self) -> bytes:
         """The header's bytes, iv included."""
-        identifier = uuid.UUID(self.key_id).bytes
-        return _CMK_HEADER.pack(VERSION, self.suite, self.purpose, identifier, self.key_version, len(self.iv)) + self.iv
+        return header_start(self.suite, self.purpose, self.key_id, self.key_version, len(self.iv)) + self.iv
 
     @classmethod
     def split(cls, ciphertext: bytes) -> "tuple[CiphertextHeader, bytes, bytes]":
@@ -107,17 +110,27 @@ class CiphertextHeader:
         end = _CMK_HEADER.size + iv_bytes
         if version != VERSION or purpose not in Purpose._value2member_map_ or len(ciphertext) < end + TAG_BYTES:
             raise InvalidCiphertext
-        header = cls(
-            suite, Purpose(purpose), str(uuid.UUID(bytes=identifier)), key_version, ciphertext[_CMK_HEADER.size : end]
-        )
+        header = cls(suite, Purpose(purpose), _key_id(identifier), key_version, ciphertext[_CMK_HEADER.size : end])
         return header, ciphertext[:end], ciphertext[end:]
+
+
+def header_start(suite: int, purpose: Purpose, key_id: str, key_version: int, iv_bytes: int) -> bytes:
+    """A CMK ciphertext's header up to the iv; all ciphertexts of a key version for a purpose begin with it."""
+    identifier = bytes.fromhex(key_id.replace("-", ""))
+    return _CMK_HEADER.pack(VERSION, suite, purpose, identifier, key_version, iv_bytes)
 
 
 def named_key(ciphertext: bytes) -> str:
     """The key that a CMK ciphertext names, in 36 characters, whatever else is in it; InvalidCiphertext: too short."""
     if len(ciphertext) < _CMK_HEADER.size:
         raise InvalidCiphertext
-    return str(uuid.UUID(bytes=ciphertext[3:19]))
+    return _key_id(ciphertext[3:19])
+
+
+def _key_id(identifier: bytes) -> str:
+    """The UUID in its 36-character form; what every Decrypt needs is put together directly."""
+    digits = identifier.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 _SECRET_NAMES = tuple(struct.pack(">I", len(name)) + name for name in (b"account", b"secret", b"version"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from secretsd.domain.envelope import SUITE_AES_256_CBC_HMAC
 from secretsd.domain.errors import InvalidKeyUsage, InvalidState, KeyDisabled
 from secretsd.domain.key_specs import SPECS, KeySpec, KeyUsage
 
@@ -54,6 +55,8 @@ TRANSITIONS: dict[KeyState, frozenset[KeyState]] = {
     KeyState.DESTROYED: frozenset(),
 }
 MIN_DELETION_DAYS, MAX_DELETION_DAYS = 7, 366
+SEALED_MAC_KEY_BYTES = 40 + 32
+"""The end of an imported key's blob in suite 2: the MAC key that the HSM made for it, wrapped, and a seal on it."""
 MIN_ROTATION_DAYS, MAX_ROTATION_DAYS = 7, 2560
 
 
@@ -112,6 +115,19 @@ class WrappedKey:
         """Raise InvalidState unless the version's material is there."""
         if self.state is not KeyVersionState.LIVE:
             raise InvalidState(f"cannot use version {self.version} of key {self.key_id}: it is {self.state.value}")
+
+    @property
+    def has_sealed_mac_key(self) -> bool:
+        """Whether the HSM made a MAC key for the imported material, without which its ciphertexts stay closed."""
+        return self.origin is KeyOrigin.EXTERNAL and self.suite == SUITE_AES_256_CBC_HMAC
+
+    def without_material(self) -> "WrappedKey":
+        """The row that stays of imported material that goes; what the HSM made for it stays with the fingerprint.
+
+        So the same material may come back and opens what it sealed, and no other may.
+        """
+        stays = self.blob[-SEALED_MAC_KEY_BYTES:] if self.has_sealed_mac_key else b""
+        return replace(self, state=KeyVersionState.ABSENT, blob=stays)
 
     @property
     def metadata(self) -> KeyMetadata:

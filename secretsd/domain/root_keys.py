@@ -16,7 +16,8 @@ class RootKey:
     """One generation of the root. Its newest one that is not `held` wraps what is made; the others still open.
 
     `held` ones are on the token for the sake of another node that uses them already. `made_ms` is 0 where the
-    generation is older than what keeps these dates. `destroyed_ms` is when it left this token.
+    generation is older than what keeps these dates. `destroyed_ms` is when it left this token. A `fixed` one is on a
+    module without trusted keys: it cannot be renewed, and is known by its `check` value there.
     """
 
     kek_id: str
@@ -24,6 +25,8 @@ class RootKey:
     made_ms: int
     held: bool = False
     destroyed_ms: int | None = None
+    fixed: bool = False
+    check: str = ""
 
 
 def check_bytes(kek_id: str, generation: int, wrapped_zeros: bytes) -> bytes:

@@ -13,7 +13,7 @@ from secretsd.domain.keys import CMK, WrappedKey
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import public_keys
 from secretsd.operations.call import Call
-from secretsd.operations.key_use import algorithm_of, current_version, require_offered, usable_key
+from secretsd.operations.key_use import algorithm_of, current_version, usable_key
 from secretsd.ports.keystore import KeyUse
 
 API_PURPOSES = frozenset({Purpose.API_CIPHERTEXT, Purpose.API_DATA_KEY})
@@ -56,7 +56,7 @@ async def make(
         return Made(version, algorithm, await call.parts.keystore.encrypt(version, use, plaintext, context))
     _require_no_context(key, context)
     # What nobody could ever open is not made.
-    await require_offered(call.parts.keystore, algorithm)
+    await call.parts.keystore.require_able(algorithm)
     if algorithm is EncryptionAlgorithm.SM2PKE:
         return Made(version, algorithm, call.parts.keystore.sm2.encrypt(version.public_key, plaintext))
     return Made(version, algorithm, public_keys.encrypt(version.public_key, algorithm, plaintext))

@@ -9,17 +9,14 @@ from dataclasses import replace
 
 from secretsd.api.fields import Response
 from secretsd.api.keys import OfKey
-from secretsd.domain.errors import InvalidState, NotFound
+from secretsd.domain.errors import InvalidState
 from secretsd.domain.keys import CMK, KeyState, KeyVersionState, WrappedKey
-from secretsd.domain.rotation import Rotation, RotationState
 from secretsd.operations.call import Call
-from secretsd.operations.ciphertext_places import notes_under
 from secretsd.operations.key_material import destroyed
+from secretsd.operations.pinned_keys import HELD_BACK_MS, held_by
 from secretsd.operations.registry import operation
 from secretsd.ports.storage import Change, Delete
 
-HELD_BACK_MS = 3600 * 1000
-"""How much later a key's erasure is tried again that a secret's rotation does not allow yet."""
 AT_ONCE = 100
 """How many key versions, and how many aliases, one unit of work takes away."""
 
@@ -39,12 +36,12 @@ async def begin_key_erasure(call: Call, request: OfKey) -> ErasureResponse:
     key = await _due(call, request)
     if begun(key):
         return _told(key)
-    held_by = await _held_by(call, key)
-    if held_by is not None:
-        call.fields["held_by"] = held_by
+    needed_by = await held_by(call, key)
+    if needed_by is not None:
+        call.fields["held_by"] = needed_by
         later = replace(key, deletion_ms=call.time_ms + HELD_BACK_MS)
         await call.commit(call.replace(key, later))
-        return _told(later, held_by)
+        return _told(later, needed_by)
     # No version is left that was not destroyed, or is about to be.
     marked = replace(key, oldest_version=key.current_version + 1)
     await call.commit(call.replace(key, marked))
@@ -81,8 +78,8 @@ def begun(key: CMK) -> bool:
     return key.oldest_version > key.current_version
 
 
-def _told(key: CMK, held_by: str | None = None) -> ErasureResponse:
-    return ErasureResponse(id=key.id, state=key.state.value, begun=begun(key), held_by=held_by)
+def _told(key: CMK, needed_by: str | None = None) -> ErasureResponse:
+    return ErasureResponse(id=key.id, state=key.state.value, begun=begun(key), held_by=needed_by)
 
 
 async def _due(call: Call, request: OfKey) -> CMK:
@@ -104,29 +101,3 @@ async def _left(call: Call, key: CMK) -> list[WrappedKey]:
         found += [one for one in versions if one.state is not KeyVersionState.DESTROYED]
         before = versions[-1].version
     return found[: AT_ONCE + 1]
-
-
-async def _held_by(call: Call, key: CMK) -> str | None:
-    """A secret whose rotation is under way and needs the key: its target may be on any version of it (SECURITY 20)."""
-    after = ""
-    while rotations := await call.parts.storage.rotations.page(key.account, after, AT_ONCE):
-        for rotation in rotations:
-            if rotation.state is not RotationState.IDLE and await _needs(call, rotation, key):
-                return rotation.secret_name
-        after = rotations[-1].secret_id
-    return None
-
-
-async def _needs(call: Call, rotation: Rotation, key: CMK) -> bool:
-    """Whether a version that the rotation has pinned, or a note of its rotator, is under the key."""
-    secrets = call.parts.storage.secrets
-    try:
-        secret = await secrets.get(rotation.account, rotation.secret_name)
-    except NotFound:
-        return False
-    if not secret.pinned:
-        return False
-    if notes_under(rotation, key, key.current_version + 1):
-        return True
-    pinned = [await secrets.version(secret.account, secret.id, one) for one in set(secret.stages.values())]
-    return any(version.key_id == key.id for version in pinned)

@@ -18,8 +18,8 @@ from secretsd.operations.call import Call
 from secretsd.operations.import_tokens import ImportToken, open_token, seal_token
 from secretsd.operations.key_lifecycle import describe_state
 from secretsd.operations.key_material import without_material
-from secretsd.operations.key_use import require_offered
 from secretsd.operations.keys import find_key, key_metadata
+from secretsd.operations.pinned_keys import held_by
 from secretsd.operations.registry import operation
 from secretsd.ports.storage import Change
 
@@ -40,7 +40,7 @@ async def get_parameters_for_import(
         raise InvalidKeyUsage(f"cannot import material of spec {key.spec.value} by {algorithm.value}")
     if (spec is WrappingSpec.SM2) != (algorithm is WrappingAlgorithm.SM2PKE):
         raise InvalidRequest(f"cannot wrap by {algorithm.value} under a key of spec {spec.value}")
-    await require_offered(call.parts.keystore, algorithm)
+    await call.parts.keystore.require_able(algorithm)
     pair = await call.parts.keystore.generate_import_key(key.account, key.id, spec)
     token = ImportToken(pair, algorithm, call.time_ms + TOKEN_SECONDS * 1000)
     return GetParametersForImportResponse(
@@ -63,8 +63,8 @@ async def import_key_material(call: Call, request: ImportKeyMaterialRequest) -> 
     token = await open_token(call, key, request.import_token)
     before = await _version_before(call, key)
     metadata = key_metadata(key, key.current_version)
-    root = "" if before is None else before.kek_id
-    made = await call.parts.keystore.import_key(metadata, token.pair, token.algorithm, request.encrypted_material, root)
+    wrapped = (token.pair, token.algorithm, request.encrypted_material)
+    made = await call.parts.keystore.import_key(metadata, *wrapped, before)
     changes: list[Change] = []
     if before is None:
         changes.append(call.add(replace(made, created_ms=call.time_ms)))
@@ -86,6 +86,11 @@ async def delete_imported_key_material(call: Call, request: DeleteImportedKeyMat
         return describe_state(key)
     key.require_present()
     waiting, changes = await without_material(call, key)
+    if (secret := await held_by(call, key)) is not None:
+        raise Conflict(
+            f"cannot take away the material of key {key.id}: the rotation of secret {secret} is under way and may need "
+            "it; let it end, or abort and resolve it, first"
+        )
     await call.commit(*changes)
     return describe_state(waiting)
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from secretsd.api.key_lifecycle import KeyStateResponse
+from secretsd.api.fields import Response
 from secretsd.api.keys import OfKey
 from secretsd.domain.errors import InvalidState
 from secretsd.domain.keys import CMK, KeyOrigin, KeyState, KeyVersionState, WrappedKey
 from secretsd.operations.call import Call
+from secretsd.operations.pinned_keys import HELD_BACK_MS, held_by
 from secretsd.operations.registry import operation
 from secretsd.ports.storage import Change
 
@@ -15,11 +16,6 @@ from secretsd.ports.storage import Change
 def destroyed(version: WrappedKey) -> WrappedKey:
     """The row that stays of a version whose material is destroyed: nothing of it knows the material again."""
     return replace(version, state=KeyVersionState.DESTROYED, blob=b"", mac=b"", fingerprint=b"")
-
-
-def absent(version: WrappedKey) -> WrappedKey:
-    """The row that stays of imported material that is gone. Its fingerprint stays: no other material may come back."""
-    return replace(version, state=KeyVersionState.ABSENT, blob=b"")
 
 
 async def without_material(call: Call, key: CMK) -> tuple[CMK, Sequence[Change]]:
@@ -33,15 +29,30 @@ async def without_material(call: Call, key: CMK) -> tuple[CMK, Sequence[Change]]
     waiting = replace(key.become(KeyState.PENDING_IMPORT), material_expires_ms=None)
     version = await call.parts.storage.keys.version(key.account, key.id, key.current_version)
     version.require_live()
-    return waiting, [call.replace(key, waiting), call.replace(version, absent(version))]
+    return waiting, [call.replace(key, waiting), call.replace(version, version.without_material())]
+
+
+class ExpiryResponse(Response, frozen=True, kw_only=True):
+    """The state of the key, and the secret whose rotation still needs the material."""
+
+    id: str
+    state: str
+    held_by: str | None = None
 
 
 @operation("ExpireKeyMaterial", None)
-async def expire_key_material(call: Call, request: OfKey) -> KeyStateResponse:
-    """Take away imported material whose time is over; the key waits for its material then."""
+async def expire_key_material(call: Call, request: OfKey) -> ExpiryResponse:
+    """Take away imported material whose time is over, or put that off while a rotation may need it."""
     key = await call.parts.storage.keys.get(call.account, request.key)
     if key.material_expires_ms is None or key.material_expires_ms > call.time_ms:
         raise InvalidState(f"cannot expire the material of key {key.id}: its time is not over")
+    needed_by = await held_by(call, key)
+    if needed_by is not None:
+        # Until then it stays in use, because the rotation cannot come to its end without it.
+        call.fields["held_by"] = needed_by
+        later = replace(key, material_expires_ms=call.time_ms + HELD_BACK_MS)
+        await call.commit(call.replace(key, later))
+        return ExpiryResponse(id=later.id, state=later.state.value, held_by=needed_by)
     waiting, changes = await without_material(call, key)
     await call.commit(*changes)
-    return KeyStateResponse(id=waiting.id, state=waiting.state.value)
+    return ExpiryResponse(id=waiting.id, state=waiting.state.value)

@@ -3,12 +3,11 @@
 from enum import Enum
 from typing import TypeVar
 
-from secretsd.domain.errors import InvalidKeyUsage, InvalidRequest, KeyStoreUnavailable, Unsupported
+from secretsd.domain.errors import InvalidKeyUsage, InvalidRequest
 from secretsd.domain.key_specs import KeyUsage
 from secretsd.domain.keys import CMK, KeyOwner, WrappedKey
 from secretsd.operations.call import Call
 from secretsd.operations.keys import find_key
-from secretsd.ports.keystore import KeyStore
 
 Algorithm = TypeVar("Algorithm", bound=Enum)
 
@@ -44,12 +43,3 @@ def algorithm_of(key: CMK, name: str | None, known: tuple[Algorithm, ...]) -> Al
         if one.value == name:
             return one
     raise InvalidKeyUsage(f"cannot use key {key.id} with {name}")
-
-
-async def require_offered(keystore: KeyStore, algorithm: Enum) -> None:
-    """Raise Unsupported where this key store could never open what is encrypted by the algorithm."""
-    status = await keystore.status()
-    if not status.available:
-        raise KeyStoreUnavailable(retry_after_seconds=1)
-    if (reason := status.inabilities.get(str(algorithm.value))) is not None:
-        raise Unsupported(f"cannot encrypt by {algorithm.value}: this HSM {reason}")

@@ -56,12 +56,14 @@ async def rewrap_key_version(call: Call, request: RewrapKeyVersionRequest) -> Re
 
 @operation("DescribeRootKeys", "GET /v1/root-keys")
 async def describe_root_keys(call: Call, request: DescribeRootKeysRequest) -> DescribeRootKeysResponse:
-    """Tell which generations of the root there are, and how many stored key versions each still wraps."""
+    """Tell which generations of the root there are, and how many stored key versions still need each."""
     status = await _status(call)
     wrapped: Counter[str] = Counter()
+    absent: Counter[str] = Counter()
     after = "", "", -1
     while found := await call.parts.storage.keys.wrapped_otherwise(status.kek_id, after, AT_ONCE):
-        wrapped.update(key.kek_id for key in found)
+        wrapped.update(key.kek_id for key in found if key.state is KeyVersionState.LIVE)
+        absent.update(key.kek_id for key in found if key.state is KeyVersionState.ABSENT)
         after = _place(found[-1])
     known = {root.kek_id for root in status.roots}
     return DescribeRootKeysResponse(
@@ -74,6 +76,7 @@ async def describe_root_keys(call: Call, request: DescribeRootKeysRequest) -> De
                 held=root.held,
                 destroyed_ms=root.destroyed_ms,
                 key_versions=None if root.kek_id == status.kek_id else wrapped[root.kek_id],
+                absent_versions=None if root.kek_id == status.kek_id else absent[root.kek_id],
             )
             for root in status.roots
         ),

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from secretsd.domain.algorithms import EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm
 from secretsd.domain.envelope import DATA_KEY_BYTES, Purpose
+from secretsd.domain.errors import Unsupported
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec
 from secretsd.domain.key_specs import KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
@@ -20,6 +21,16 @@ class KeyUse:
     account: str
     purpose: Purpose
     request_id: str
+
+
+Ability = KeySpec | EncryptionAlgorithm | WrappingAlgorithm
+"""What a key store may lack."""
+
+
+def unable(wanted: Ability, reason: str) -> Unsupported:
+    """The error for what a key store lacks; `reason` is half a sentence about it."""
+    deed = f"make a key of spec {wanted.value}" if isinstance(wanted, KeySpec) else f"encrypt by {wanted.value}"
+    return Unsupported(f"cannot {deed}: this HSM {reason}")
 
 
 TIME_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 1.0, 10.0)
@@ -136,12 +147,13 @@ class KeyStore(Protocol):
         import_key: WrappedKey,
         algorithm: WrappingAlgorithm,
         material: bytes,
-        kek_id: str = "",
+        before: WrappedKey | None = None,
     ) -> WrappedKey:
         """The material as a key version, with its fingerprint; InvalidCiphertext where it is no such key.
 
-        Fingerprints are told apart by root: whoever compares names the `kek_id` of the row that he compares with, and
-        gets a row under that one, which `rewrap` moves on; InvalidState where that root is gone. "" is the current one.
+        `before` is the row of the version as it was, with its material or without. The new one comes under the same
+        root, so that their fingerprints can be compared, and `rewrap` moves it on; InvalidState where that root is
+        gone. It has the same suite, and for the same material what the HSM once made beside it (SECURITY 6).
         """
         ...
 
@@ -161,8 +173,8 @@ class KeyStore(Protocol):
         """The 32-byte key that authenticates storage rows; sealed beside the key store, never in storage."""
         ...
 
-    async def require_able(self, spec: KeySpec) -> None:
-        """Raise Unsupported, with the reason, where this key store cannot make a key of the spec."""
+    async def require_able(self, wanted: Ability) -> None:
+        """Raise Unsupported, with the reason, where this key store has not that spec or algorithm: `unable`."""
         ...
 
     async def status(self) -> KeyStoreStatus:

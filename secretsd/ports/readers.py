@@ -96,10 +96,15 @@ class KeyReader(Protocol):
         ...
 
     async def wrapped_otherwise(self, kek_id: str, after: tuple[str, str, int], limit: int) -> Sequence[WrappedKey]:
-        """Key versions of all accounts whose material is there and wrapped by another root KEK, in order of key.
+        """Key versions of all accounts that need another root KEK, in order of key.
 
+        It wraps their material; or that is imported, away, and known again by that root alone.
         `after` is account, key id and version of the one to go on behind.
         """
+        ...
+
+    async def count_wrapped_otherwise(self, kek_id: str) -> int:
+        """How many key versions of all accounts have their material wrapped by another root KEK; walks through all."""
         ...
 
 

@@ -8,6 +8,7 @@ from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUn
 from secretsd.domain.keys import CMK, KeyState
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.operations.key_erasure import ErasureResponse
+from secretsd.operations.key_material import ExpiryResponse
 from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.registry import OPERATIONS
 from secretsd.ports.storage import Fence, LeaseLost
@@ -68,8 +69,11 @@ class KeyDeletions:
         principal = Principal(key.account, ROTATION_ROLE, "schedule")
         request = OfKey(key=key.id)
         if not _to_erase(key):
-            await self._pipeline.run_scheduled(OPERATIONS["ExpireKeyMaterial"], request, principal, fence)
-            return True
+            told = await self._pipeline.run_scheduled(OPERATIONS["ExpireKeyMaterial"], request, principal, fence)
+            if isinstance(told, ExpiryResponse) and told.held_by is None:
+                return True
+            log.warning("cannot take away the material of key %s yet: the rotation of a secret may need it", key.id)
+            return False
         step = "BeginKeyErasure"
         while True:
             told = await self._pipeline.run_scheduled(OPERATIONS[step], request, principal, fence)

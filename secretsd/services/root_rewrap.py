@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable, Throttled
-from secretsd.domain.keys import WrappedKey
+from secretsd.domain.keys import KeyVersionState, WrappedKey
 from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.registry import OPERATIONS
@@ -19,17 +19,24 @@ PAUSE_SECONDS = 10.0
 LEASE_SECONDS = 60.0
 PROLONG_SECONDS = 15.0
 AT_ONCE = 50
-KEYS_PER_SECOND = 100
 
 
 class RootRewraps:
     """One a worker; a lease decides which worker does it. What is left is what storage says: nothing else is kept.
 
-    So it goes on where a crash left it. A key version that cannot be moved now keeps no other one from it.
+    So it goes on where a crash left it. A key version that cannot be moved now keeps no other one from it. `rewrapped`
+    counts those that this worker has moved since it started.
     """
 
-    def __init__(self, pipeline: Pipeline, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._pipeline, self._pause = pipeline, pause
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        keys_per_second: float = 100.0,
+    ) -> None:
+        self._pipeline, self._pause, self._keys_per_second = pipeline, pause, keys_per_second
+        self.rewrapped = 0
         self._storage = pipeline.parts.storage
         self._done_for = ""
 
@@ -76,12 +83,14 @@ class RootRewraps:
                 if prolonged is None or prolonged.epoch != lease.epoch:
                     raise LeaseLost
                 held_until = began + PROLONG_SECONDS
-            for key in found:
+            # What is away cannot be moved: it comes back under the root that knows it, and moves on then.
+            for key in (one for one in found if one.state is KeyVersionState.LIVE):
                 done = await self._move(key, fence)
                 moved += done
+                self.rewrapped += done
                 left += not done
             after = found[-1].account, found[-1].key_id, found[-1].version
-            await self._pause(max(0.0, len(found) / KEYS_PER_SECOND - (time.monotonic() - began)))
+            await self._pause(max(0.0, len(found) / self._keys_per_second - (time.monotonic() - began)))
         return moved, left
 
     async def _move(self, key: WrappedKey, fence: Fence) -> bool:

@@ -26,12 +26,13 @@ class CannotInitialise(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What came of it. `so_pin` and `recovery` are nowhere else."""
+    """What came of it. `so_pin` and `recovery` are nowhere else. A `fixed` root cannot be renewed."""
 
     kek_id: str
     so_pin: str
     recovery: Mapping[str, Any] | None
     check: str
+    fixed: bool
 
 
 def hold(settings: Settings) -> int | None:
@@ -76,7 +77,7 @@ def make_root(settings: Settings, identities: Identities, pin: str, recovery_pub
         raise CannotInitialise("cannot initialise the HSM token; the keystore process says why above")
     made = json.loads(output)
     Path(settings.state_dir, ROOT_MARK).touch(mode=0o644)
-    return Initialised(made["kek_id"], made["so_pin"], made["recovery"], made["check"])
+    return Initialised(made["kek_id"], made["so_pin"], made["recovery"], made["check"], made["fixed"])
 
 
 def mark_initialised(settings: Settings) -> None:

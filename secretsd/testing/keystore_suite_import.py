@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import uuid
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,9 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from secretsd.domain.algorithms import EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm
 from secretsd.domain.envelope import COMMITMENT, CiphertextHeader, canonical_context
-from secretsd.domain.errors import (
-    InvalidState,
-)
+from secretsd.domain.errors import AccessDenied, InvalidState
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec
 from secretsd.domain.key_specs import SPECS, KeySpec, KeyUsage
 from secretsd.domain.keys import KeyMetadata, KeyOrigin, WrappedKey
@@ -161,11 +160,21 @@ class ImportSuite:
     ) -> None:
         wrapped = wrap(pair.public_key, ONE_STEP, material_of(KeySpec.AES_256))
         metadata = external(KeySpec.AES_256, pair)
-        current = (await keystore.status()).kek_id
-        named = await keystore.import_key(metadata, pair, ONE_STEP, wrapped, current)
-        assert named == await keystore.import_key(metadata, pair, ONE_STEP, wrapped)
-        with pytest.raises(InvalidState, match=r"^cannot tell whether it is the same material"):
-            await keystore.import_key(metadata, pair, ONE_STEP, wrapped, OTHER_ROOT)
+        key = await keystore.import_key(metadata, pair, ONE_STEP, wrapped)
+        for before in (key, key.without_material()):
+            assert await keystore.import_key(metadata, pair, ONE_STEP, wrapped, before) == key
+            with pytest.raises(InvalidState, match=r"^cannot tell whether it is the same material"):
+                await keystore.import_key(metadata, pair, ONE_STEP, wrapped, replace(before, kek_id=OTHER_ROOT))
+
+    async def test_nothing_is_imported_beside_the_row_of_another_key(
+        self, keystore: KeyStore, pair: WrappedKey
+    ) -> None:
+        wrapped = wrap(pair.public_key, ONE_STEP, material_of(KeySpec.AES_256))
+        metadata = external(KeySpec.AES_256, pair)
+        key = await keystore.import_key(metadata, pair, ONE_STEP, wrapped)
+        for other in (replace(key, key_id=str(uuid.uuid4())), replace(key, account="000000000009")):
+            with pytest.raises(AccessDenied, match="another key's"):
+                await keystore.import_key(metadata, pair, ONE_STEP, wrapped, other)
 
     async def test_a_key_that_is_destroyed_takes_nothing_more(self, keystore: KeyStore, pair: WrappedKey) -> None:
         wrapped = wrap(pair.public_key, ONE_STEP, material_of(KeySpec.AES_256))

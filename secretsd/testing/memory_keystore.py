@@ -45,14 +45,13 @@ from secretsd.domain.errors import (
     InvalidState,
     KeyStoreUnavailable,
     LimitExceeded,
-    Unsupported,
 )
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec, importable
 from secretsd.domain.key_specs import SPECS, KeySpec, KeyUsage
 from secretsd.domain.keys import KeyMetadata, KeyOrigin, WrappedKey, protection_level
 from secretsd.domain.root_keys import RootKey
 from secretsd.domain.sensitive import Plaintext
-from secretsd.ports.keystore import KeyStoreStatus, KeyUse
+from secretsd.ports.keystore import Ability, KeyStoreStatus, KeyUse, unable
 from secretsd.testing import memory_keys
 
 _IMPORTING = KeySpec.RSA_2048
@@ -172,7 +171,7 @@ class MemoryKeyStore:
         import_key: WrappedKey,
         algorithm: WrappingAlgorithm,
         material: bytes,
-        kek_id: str = "",
+        before: WrappedKey | None = None,
     ) -> WrappedKey:
         """See the port."""
         if len(material) > messages.MAX_MATERIAL_BYTES:
@@ -184,6 +183,9 @@ class MemoryKeyStore:
         if not importable(metadata.spec, algorithm) or metadata.version == 0 or not fits:
             raise InvalidKeyUsage(f"cannot import {metadata.spec.value} by {algorithm.value}")
         await self.require_able(metadata.spec)
+        if before is not None and (before.account, before.key_id) != (metadata.account, metadata.key_id):
+            raise AccessDenied("cannot import beside that row: it is another key's")
+        kek_id = "" if before is None else before.kek_id
         if kek_id and kek_id not in self._keks:
             raise InvalidState("cannot tell whether it is the same material: the root KEK of then is gone")
         found = memory_keys.imported(metadata.spec, memory_keys.unwrap(wrapping, algorithm, material))
@@ -218,11 +220,11 @@ class MemoryKeyStore:
         self._require_present()
         return Plaintext(self._storage_key)
 
-    async def require_able(self, spec: KeySpec) -> None:
+    async def require_able(self, wanted: Ability) -> None:
         """See the port."""
         self._require_present()
-        if (reason := self.inabilities.get(spec.value)) is not None:
-            raise Unsupported(f"cannot make a key of spec {spec.value}: this HSM {reason}")
+        if (reason := self.inabilities.get(wanted.value)) is not None:
+            raise unable(wanted, reason)
 
     async def status(self) -> KeyStoreStatus:
         """See the port."""

@@ -182,7 +182,7 @@ class KeysSuite:
         assert await guards(HERE, "none", 9) == 0
         assert await guards(ELSEWHERE, "k", 9) == 1
 
-    async def test_versions_wrapped_by_another_root_are_found_in_order_of_key(self, bench: Bench) -> None:
+    async def test_versions_that_need_another_root_are_found_in_order_of_key(self, bench: Bench) -> None:
         await bench.add(
             version(1, "k1", kek_id="old"),
             version(2, "k1", kek_id="older"),
@@ -197,10 +197,12 @@ class KeysSuite:
             rows = await bench.storage.keys.wrapped_otherwise("new", after, limit)
             return [(one.account, one.key_id, one.version) for one in rows]
 
-        ordered = [(HERE, "k1", 1), (HERE, "k1", 2), (HERE, "k4", 1), (ELSEWHERE, "k0", 1)]
+        ordered = [(HERE, "k1", 1), (HERE, "k1", 2), (HERE, "k3", 1), (HERE, "k4", 1), (ELSEWHERE, "k0", 1)]
         assert await found(("", "", 0)) == ordered
         assert await found(("", "", 0), 2) == ordered[:2]
         assert await found(ordered[1]) == ordered[2:]
+        assert await bench.storage.keys.count_wrapped_otherwise("new") == 4, "without the one whose material is away"
+        assert await bench.storage.keys.count_wrapped_otherwise("old") == 2
 
     @pytest.mark.parametrize(
         ("table", "column", "value"),

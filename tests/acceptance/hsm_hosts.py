@@ -33,7 +33,7 @@ def done(ran: subprocess.CompletedProcess[str]) -> str:
 class Host:
     """A host of its own in a directory: configuration, PIN, and the daemon on it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **keystore: Any) -> None:
         directory.mkdir(mode=0o711)
         self.directory = directory
         self.pin = directory / "pin"
@@ -45,7 +45,7 @@ class Host:
             "state_dir": str(directory / "state"),
             "runtime_dir": str(directory / "run"),
             "unix": {"path": str(self.socket)},
-            "keystore": {"pin_file": str(self.pin)},
+            "keystore": {"pin_file": str(self.pin), **keystore},
             "users": {"worker": "61701", "keystore": "61702", "rotator": "61703"},
         }
         self.config.write_text(yaml.safe_dump(document))

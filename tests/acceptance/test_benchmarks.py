@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # The kill hunt has a test of its own.
-NAMES = ("reads", "workers", "writes", "envelope", "scale", "plans", "split", "watchers")
+NAMES = ("reads", "workers", "writes", "envelope", "scale", "keys-at-scale", "plans", "split", "watchers")
 
 
 @pytest.mark.acceptance
@@ -26,6 +26,7 @@ def test_every_benchmark_runs_and_reports_its_figures() -> None:
     assert "rate in parts of OpenBao's" in tables["writes"]
     assert "connections of each of two" in tables["workers"]
     assert "2,000 secrets: read from memory" in tables["scale"]
+    assert "Encrypt, keys at random, 16, after the restart" in tables["keys-at-scale"]
     assert "NOT MET" not in tables["plans"]
     assert "data keys for 10,000 messages" in tables["envelope"]
     assert tables["watchers"].count("from a write's answer to each of 200") == 2

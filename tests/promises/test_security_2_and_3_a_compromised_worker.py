@@ -62,7 +62,7 @@ def test_there_is_no_word_for_taking_a_key_away():
     """The protocol's whole vocabulary: what is not in it ends the connection (below)."""
     calls = {kind.__struct_config__.tag for kind in m.Call.__args__}
     assert calls == {
-        "status", "storage-key", "random", "generate-key", "load", "encrypt", "decrypt", "generate-data-key",
+        "status", "able", "storage-key", "random", "generate-key", "load", "encrypt", "decrypt", "generate-data-key",
         "decrypt-asymmetric", "sign", "generate-mac", "generate-import-key", "import-key", "rewrap", "destroy-key",
     }  # fmt: skip
 

@@ -87,6 +87,7 @@ def serve(configuration: Configuration) -> None:
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child.settle()
     service.run()
     uses.close()
     keystore.token.close()
@@ -95,19 +96,19 @@ def serve(configuration: Configuration) -> None:
 
 def probe(configuration: Configuration) -> None:
     """Open token and module as `serve` would, and tell what was found as one JSON line (Probed)."""
-    reason, name, kek_id = "", "", ""
+    reason, name, kek_id, renewable = "", "", "", True
     abilities: list[Ability] = []
     try:
         library = Library(configuration.module, configuration.environment)
         name = library.name
         keystore = _keystore(configuration, library, NoUses(), CallTimes())
         keystore.token.ensure_open()
-        kek_id = keystore.token.kek_id
+        kek_id, renewable = keystore.token.kek_id, not keystore.token.session.protection.fixed
         abilities = matrix(keystore.token.session.suites, keystore.inabilities)
         keystore.token.close()
     except (ModuleRefused, KeyStoreUnavailable) as error:
         reason = str(error)
-    answer(Probed(not reason, reason, name, configuration.token_label, kek_id, abilities))
+    answer(Probed(not reason, reason, name, configuration.token_label, kek_id, abilities, renewable))
 
 
 def _keystore(configuration: Configuration, library: Library, uses: UseCounter, times: CallTimes) -> PKCS11KeyStore:
@@ -120,7 +121,8 @@ def _keystore(configuration: Configuration, library: Library, uses: UseCounter, 
         library, configuration.token_label, configuration.pin, latch, uses,
         configuration.max_loaded_keys, tombstones, times.failed,
     )  # fmt: skip
-    keystore.token.session.held = RootHistory(data_dir / data_directory.ROOTS).held
+    history = RootHistory(data_dir / data_directory.ROOTS)
+    keystore.token.session.held, keystore.token.session.fixed = history.held, history.fixed
     return keystore
 
 

@@ -5,17 +5,17 @@ here. There is no call that returns a CMK, wraps under a key of the caller's, or
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from secretsd.adapters.keystore_process import messages as m
 from secretsd.adapters.keystore_process.account_rates import AccountRates
 from secretsd.adapters.keystore_process.call_times import CallTimes
 from secretsd.adapters.keystore_process.new_roots import NewRoots
 from secretsd.adapters.keystore_process.sealed_storage_key import SealedStorageKey
-from secretsd.adapters.keystore_process.use_counts import UseCounts
+from secretsd.adapters.keystore_process.use_counts import KeyName, UseCounts
 from secretsd.adapters.pkcs11.key_rows import digest
 from secretsd.adapters.pkcs11.pkcs11_keystore import PKCS11KeyStore
-from secretsd.domain.envelope import Purpose
+from secretsd.domain.envelope import SUITE_NONE, Purpose
 from secretsd.domain.errors import (
     AccessDenied,
     ErrorKind,
@@ -25,13 +25,15 @@ from secretsd.domain.errors import (
     SecretsdError,
     Throttled,
 )
-from secretsd.domain.key_specs import SPECS, KeyFamily, KeySpec, KeyUsage
+from secretsd.domain.key_specs import SPECS, KeyFamily, KeyUsage
 from secretsd.domain.keys import WrappedKey
 
 # Making a key is slow in hardware; it weighs as much as this many uses of it.
 _MAKING = 20
 # What a use weighs, in encryptions: private operations of RSA are slow everywhere.
 _COSTS = {KeyFamily.RSA: 20, KeyFamily.ECC: 2, KeyFamily.EDWARDS: 2, KeyFamily.SM2: 10}
+_COST_OF = {spec: _COSTS.get(kind.family, 1) for spec, kind in SPECS.items()}
+_ENCRYPTING = (m.Encrypt, m.GenerateDataKey)
 _USAGES: dict[type, KeyUsage] = {
     m.Encrypt: KeyUsage.ENCRYPT_DECRYPT,
     m.Decrypt: KeyUsage.ENCRYPT_DECRYPT,
@@ -68,19 +70,39 @@ class Calls:
     def reserve(self, batch: Sequence[m.Call]) -> None:
         """Count ahead for a batch, so that its reservations cost one fsync; what fails here fails again in `answer`.
 
-        Only for keys whose rows were verified: names that a worker makes up must not reach the file.
+        Only for keys whose rows were verified: names that a worker makes up must not reach the file. Those of the keys
+        that the batch loads are verified for that, where there is no room for them yet. A call that comes alone need
+        not be told here: its own use reserves as well.
         """
-        wanted = []
+        uses: dict[bytes, list[int]] = {}
         for call in batch:
-            if isinstance(call, m.Use):
-                key = self._keystore.find(call.key)
-                if key is not None:
-                    encrypting = isinstance(call, m.Encrypt | m.GenerateDataKey)
-                    wanted.append(((key.key_id, key.version), int(encrypting), int(not encrypting)))
+            if isinstance(call, m.KeyCall):
+                counted = uses.get(call.key)
+                if counted is None:
+                    counted = uses[call.key] = [0, 0]
+                counted[not isinstance(call, _ENCRYPTING)] += 1
+        wanted = self._of_loads(batch, uses)
+        for name, (encryptions, decryptions) in uses.items():
+            key = self._keystore.find(name)
+            if key is not None:
+                wanted.append(((key.key_id, key.version), encryptions, decryptions))
         try:
             self._uses.reserve(wanted)
         except OSError:
             return
+
+    def _of_loads(self, batch: Sequence[m.Call], uses: Mapping[bytes, Sequence[int]]) -> list[tuple[KeyName, int, int]]:
+        """What the keys that the batch loads need room for, where there is none yet."""
+        wanted = []
+        for call in batch:
+            if isinstance(call, m.Load):
+                key = call.row.key()
+                name = (key.key_id, key.version)
+                encryptions, decryptions = uses.get(digest(key), (0, 0))
+                encryptions += key.suite != SUITE_NONE  # the known answer of a loaded key
+                if not self._uses.has_room(name, encryptions, decryptions) and self._keystore.vouch(key):
+                    wanted.append((name, encryptions, decryptions))
+        return wanted
 
     def answer(self, call: m.Call) -> m.Answer:
         """The call's answer; every error that has a kind becomes Failed."""
@@ -88,17 +110,19 @@ class Calls:
             return self._answer(call)
         except SecretsdError as error:
             if error.kind in _LOUD:
-                request = ascii(call.request_id) if isinstance(call, m.Use) else "none"
+                request = ascii(call.request_id) if isinstance(call, m.KeyCall) else "none"
                 self._log(f"{error.message} (request {request})")
             return m.Failed(call.id, error.kind.value, error.message, error.retry_after_seconds)
         except OSError:
             return m.Failed(call.id, KeyStoreUnavailable.kind.value, "cannot count the use of the key: no room", 1)
 
     def _answer(self, call: m.Call) -> m.Answer:
-        if isinstance(call, m.Use):
+        if isinstance(call, m.KeyCall):
             return self._use(call)
         if isinstance(call, m.Status):
             return self._state(call)
+        if isinstance(call, m.Able):
+            return self._able(call)
         if isinstance(call, m.Load) and self._keystore.find(digest(call.row.key())) is not None:
             return m.Done(call.id, b"")  # many calls of a new key ask for it at once: that costs them nothing
         if isinstance(call, m.ImportKey) and self._keystore.find(call.key) is None:
@@ -115,7 +139,7 @@ class Calls:
         try:
             return self._used(key, call)
         finally:
-            self._times.took(f"{call.__struct_config__.tag} {key.spec.value}", time.perf_counter() - began)
+            self._times.took((type(call), key.spec), time.perf_counter() - began)
 
     def _used(self, key: WrappedKey, call: m.Use) -> m.Answer:
         keystore = self._keystore
@@ -142,7 +166,9 @@ class Calls:
                 keystore.load(call.row.key())
                 return m.Done(call.id, b"")
             case m.GenerateKey():
-                return m.Made(call.id, m.KeyRow.of(keystore.generate_key(call.metadata)))
+                row = keystore.generate_key(call.metadata)
+                self._uses.born(row.key_id, row.version)
+                return m.Made(call.id, m.KeyRow.of(row))
             case m.GenerateImportKey():
                 return m.Made(call.id, m.KeyRow.of(keystore.generate_import_key(call.account, call.key_id, call.spec)))
             case m.ImportKey():
@@ -165,7 +191,10 @@ class Calls:
         mine = (wrapping.account, wrapping.key_id, wrapping.version) == (call.account, call.key_id, 0)
         if not mine:
             raise AccessDenied("cannot import under that key pair: it is another key's")
-        return self._keystore.import_key(call.metadata, wrapping, call.algorithm, call.material, call.kek_id)
+        before = None if call.before is None else call.before.key()
+        if before is not None and (before.account, before.key_id) != (call.account, call.key_id):
+            raise AccessDenied("cannot import beside that row: it is another key's")
+        return self._keystore.import_key(call.metadata, wrapping, call.algorithm, call.material, before)
 
     def _require(self, key: WrappedKey, call: m.Use) -> None:
         if key.account != call.account:
@@ -174,22 +203,28 @@ class Calls:
             raise InvalidKeyUsage(f"cannot use key {key.key_id} for {_USAGES[type(call)].value}")
         if call.purpose is Purpose.STORAGE_KEY:
             raise AccessDenied("cannot make or open a storage key's ciphertext: only the key store itself does")
-        if sum(len(name) + len(value) for name, value in call.context.items()) > m.MAX_CONTEXT_BYTES:
+        context = call.context
+        if context and sum(len(name) + len(value) for name, value in context.items()) > m.MAX_CONTEXT_BYTES:
             raise InvalidRequest("cannot bind the encryption context: it is too long")
-        if not self._rates.take(call.account, _cost(key.spec)):
+        if not self._rates.take(call.account, _COST_OF[key.spec]):
             raise Throttled(retry_after_seconds=1)
 
     def _take(self, call: m.Managing) -> None:
         account, cost = _NOBODY, 1
         match call:
             case m.GenerateKey():
-                account, cost = call.account, _MAKING * _cost(call.spec)
+                account, cost = call.account, _MAKING * _COST_OF[call.spec]
             case m.GenerateImportKey() | m.ImportKey():
                 account, cost = call.account, _MAKING
             case m.Load() | m.Rewrap():
                 account = call.row.account
         if not self._rates.take(account, cost):
             raise Throttled(retry_after_seconds=1)
+
+    def _able(self, call: m.Able) -> m.Answer:
+        self._roots.ensure()
+        self._keystore.token.ensure_open()
+        return m.Done(call.id, self._keystore.inabilities.get(call.name, "").encode())
 
     def _state(self, call: m.Status) -> m.State:
         self._roots.ensure()
@@ -202,7 +237,3 @@ class Calls:
         inabilities = dict(keystore.inabilities)
         more = (*self._times.told(), worn)
         return m.State(call.id, *found, len(keystore.loaded), uses, inabilities, *more, self._roots.told())
-
-
-def _cost(spec: KeySpec) -> int:
-    return _COSTS.get(SPECS[spec].family, 1)

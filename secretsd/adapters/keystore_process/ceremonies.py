@@ -29,8 +29,9 @@ from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
 from secretsd.adapters.pkcs11.pkcs11_keystore import PKCS11KeyStore
 from secretsd.adapters.pkcs11.recovery import RecoveryKey, RecoveryWrap
+from secretsd.adapters.pkcs11.root_check import check_value
 from secretsd.adapters.pkcs11.root_creation import create_root, new_token
-from secretsd.adapters.pkcs11.root_generation import MadeRoot, check_value
+from secretsd.adapters.pkcs11.root_generation import MadeRoot
 from secretsd.adapters.pkcs11.root_history import RootHistory
 from secretsd.adapters.pkcs11.root_rotation import RootToken
 from secretsd.adapters.pkcs11.token_session import TokenSession
@@ -49,7 +50,7 @@ def initialise(configuration: Configuration, data_dir: Path) -> None:
     def with_the_root(keystore: PKCS11KeyStore, made: MadeRoot) -> None:
         storage_key.create(keystore)
         _keep_recovery(data_dir, made, storage_key.document())
-        RootHistory(data_dir / data_directory.ROOTS).add(RootKey(made.kek_id, made.generation, _now_ms()))
+        RootHistory(data_dir / data_directory.ROOTS).add(_root_key(made))
 
     created = create_root(
         configuration.module,
@@ -64,7 +65,8 @@ def initialise(configuration: Configuration, data_dir: Path) -> None:
     uses.close()
     os.close(locked)
     root = created.root
-    answer(Initialised(root.kek_id, created.so_pin, _told(root, storage_key.document()), root.check))
+    recovery = _told(root, storage_key.document())
+    answer(Initialised(root.kek_id, created.so_pin, recovery, root.check, root.fixed))
 
 
 def roots(configuration: Configuration, data_dir: Path) -> None:
@@ -152,7 +154,7 @@ def receive_root(configuration: Configuration, data_dir: Path) -> None:
         came.append(_document(configuration.document_fd))
         return came[0]
 
-    storage_key = SealedStorageKey(data_dir)
+    storage_key, history = SealedStorageKey(data_dir), RootHistory(data_dir / data_directory.ROOTS)
     library = Library(configuration.module, configuration.environment)
     if library.has_token(configuration.token_label):
         token = _token(configuration, data_dir, library)
@@ -165,6 +167,7 @@ def receive_root(configuration: Configuration, data_dir: Path) -> None:
         with new_token(library, configuration.environment, label, pin) as (staged, session, so_pin, staging):
             received = root_transfer.receive_root(staged, session, pin, ask)
             staged.close_all_sessions(session.token)
+            history.add(_root_key(received))  # by which a fixed one is known; where it is refused it never comes to be
             with _token(configuration, data_dir, staged).opened():
                 pass  # proved as at every start
             sealed = base64.b64decode(came[0].storage_key)
@@ -173,11 +176,10 @@ def receive_root(configuration: Configuration, data_dir: Path) -> None:
             storage_key.write(sealed)
             staged.close()
             staging.move()
-    history = RootHistory(data_dir / data_directory.ROOTS)
-    history.add(RootKey(received.kek_id, received.generation, _now_ms()))
+    history.add(_root_key(received))
     if sealed:
         storage_key.write(sealed)
-    answer(Arrived(received.kek_id, received.generation, received.check, so_pin))
+    answer(Arrived(received.kek_id, received.generation, received.check, so_pin, received.fixed))
 
 
 def _alone(ceremony: Callable[[Configuration, Path], None]) -> Callable[[Configuration], None]:
@@ -244,6 +246,10 @@ def _keep_recovery(data_dir: Path, made: MadeRoot, sealed: bytes) -> None:
 
 def _recovery_name(generation: int) -> str:
     return f"recovery-{generation}.json"
+
+
+def _root_key(root: MadeRoot | root_transfer.Received) -> RootKey:
+    return RootKey(root.kek_id, root.generation, _now_ms(), fixed=root.fixed, check=root.check if root.fixed else "")
 
 
 def _told(made: MadeRoot, sealed: bytes) -> dict[str, str | int] | None:

@@ -19,13 +19,11 @@ from secretsd.domain.errors import (
     KeyStoreUnavailable,
     LimitExceeded,
     SecretsdError,
-    Unsupported,
 )
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec
-from secretsd.domain.key_specs import KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
 from secretsd.domain.sensitive import Plaintext
-from secretsd.ports.keystore import KeyStoreStatus, KeyUse, UseTimes
+from secretsd.ports.keystore import Ability, KeyStoreStatus, KeyUse, UseTimes, unable
 
 _T = TypeVar("_T")
 _BY_KIND: dict[str, type[SecretsdError]] = {
@@ -125,13 +123,14 @@ class ProcessKeyStore:
         import_key: WrappedKey,
         algorithm: WrappingAlgorithm,
         material: bytes,
-        kek_id: str = "",
+        before: WrappedKey | None = None,
     ) -> WrappedKey:
         """See the port."""
         if len(material) > m.MAX_MATERIAL_BYTES:
             raise InvalidCiphertext
         fields = (metadata.account, metadata.key_id, metadata.version, metadata.spec, metadata.usage)
-        told = (digest(import_key), *fields, algorithm, material, kek_id)
+        row = None if before is None else m.KeyRow.of(before)
+        told = (digest(import_key), *fields, algorithm, material, row)
         answer = await self._use(import_key, lambda number: m.ImportKey(number, *told))
         return _expect(answer, m.Made).row.key()
 
@@ -144,11 +143,12 @@ class ProcessKeyStore:
         """See the port."""
         _expect(await self._ask(lambda number: m.DestroyKey(number, account, key_id, up_to_version)), m.Done)
 
-    async def require_able(self, spec: KeySpec) -> None:
-        """See the port."""
-        state = _expect(await self._ask(m.Status), m.State)
-        if (reason := state.inabilities.get(spec.value)) is not None:
-            raise Unsupported(f"cannot make a key of spec {spec.value}: this HSM {reason}")
+    async def require_able(self, wanted: Ability) -> None:
+        """See the port. Asked before every key that is made: a status tells of all loaded keys, and costs as much."""
+        name = str(wanted.value)
+        answer = await self._ask(lambda number: m.Able(number, name))
+        if reason := _expect(answer, m.Done).value:
+            raise unable(wanted, reason.decode())
 
     async def random(self, size: int) -> Plaintext:
         """See the port."""
@@ -255,6 +255,8 @@ def _fields(
     key: WrappedKey, use: KeyUse, context: Mapping[str, str]
 ) -> tuple[bytes, str, Purpose, str, dict[str, str]]:
     """What every use of a key carries; InvalidRequest for a context that the process would not take."""
+    if not context:
+        return digest(key), use.account, use.purpose, use.request_id[: m.MAX_REQUEST_ID], {}
     try:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in context.items())
     except UnicodeEncodeError:

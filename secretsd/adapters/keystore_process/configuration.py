@@ -80,6 +80,7 @@ class Initialised(msgspec.Struct, frozen=True):
     so_pin: str
     recovery: dict[str, Any] | None
     check: str = ""
+    fixed: bool = False
 
     def __repr__(self) -> str:
         """Without its fields: one is the security officer's PIN."""
@@ -87,7 +88,10 @@ class Initialised(msgspec.Struct, frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """The one line that `probe` prints; `reason` is empty where the module can be used, and then there are lines."""
+    """The one line that `probe` prints; `reason` is empty where the module can be used, and then there are lines.
+
+    `renewable` says whether a new root can be made beside this one, and keys moved to it.
+    """
 
     usable: bool
     reason: str
@@ -95,6 +99,7 @@ class Probed(msgspec.Struct, frozen=True):
     token: str
     kek_id: str
     abilities: list[Ability]
+    renewable: bool = True
 
 
 class Rotated(msgspec.Struct, frozen=True):
@@ -130,6 +135,7 @@ class Arrived(msgspec.Struct, frozen=True):
     generation: int
     check: str
     so_pin: str | None
+    fixed: bool
 
     def __repr__(self) -> str:
         """Without its fields: one is the security officer's PIN."""

@@ -43,6 +43,8 @@ class FairQueue:
 
 def account_of(call: m.Call) -> str:
     """Whose call it is; "" where it is nobody's."""
-    if isinstance(call, m.Load | m.Rewrap):
+    if isinstance(call, m.KeyCall):
+        return call.account
+    if isinstance(call, (m.Load, m.Rewrap)):
         return call.row.account
     return getattr(call, "account", "")

@@ -7,13 +7,13 @@ RSA keys, uses them, imports and wraps anew; both load whatever row they are giv
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.adapters.sm.sm2 import PublicKeys
-from secretsd.domain.algorithms import EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm
-from secretsd.domain.envelope import DATA_KEY_BYTES
+from secretsd.domain.algorithms import EncryptionAlgorithm, SigningAlgorithm
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec
 from secretsd.domain.key_specs import SPECS, KeyFamily, KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
@@ -30,25 +30,15 @@ class LaneKeyStore:
 
     def __init__(self, fast: ProcessKeyStore, slow: ProcessKeyStore) -> None:
         self._fast, self._slow = fast, slow
+        # What is only ever in the fast lane is that lane's own method: no coroutine more for each call.
+        self.encrypt, self.decrypt, self.generate_data_key = fast.encrypt, fast.decrypt, fast.generate_data_key
+        self.generate_mac, self.random, self.storage_key = fast.generate_mac, fast.random, fast.storage_key
+        self.require_able = fast.require_able
         self._slow_status = KeyStoreStatus(True, "", "", "", 0, 0, {})
 
     async def generate_key(self, metadata: KeyMetadata) -> WrappedKey:
         """See the port."""
         return await self._lane(metadata.spec).generate_key(metadata)
-
-    async def encrypt(self, key: WrappedKey, use: KeyUse, plaintext: Plaintext, context: Mapping[str, str]) -> bytes:
-        """See the port."""
-        return await self._fast.encrypt(key, use, plaintext, context)
-
-    async def decrypt(self, key: WrappedKey, use: KeyUse, ciphertext: bytes, context: Mapping[str, str]) -> Plaintext:
-        """See the port."""
-        return await self._fast.decrypt(key, use, ciphertext, context)
-
-    async def generate_data_key(
-        self, key: WrappedKey, use: KeyUse, context: Mapping[str, str], size: int = DATA_KEY_BYTES
-    ) -> tuple[Plaintext, bytes]:
-        """See the port."""
-        return await self._fast.generate_data_key(key, use, context, size)
 
     async def decrypt_asymmetric(
         self, key: WrappedKey, use: KeyUse, algorithm: EncryptionAlgorithm, ciphertext: bytes
@@ -56,13 +46,11 @@ class LaneKeyStore:
         """See the port."""
         return await self._lane(key.spec).decrypt_asymmetric(key, use, algorithm, ciphertext)
 
-    async def sign(self, key: WrappedKey, use: KeyUse, algorithm: SigningAlgorithm, message: bytes) -> bytes:
+    def sign(
+        self, key: WrappedKey, use: KeyUse, algorithm: SigningAlgorithm, message: bytes
+    ) -> Coroutine[Any, Any, bytes]:
         """See the port."""
-        return await self._lane(key.spec).sign(key, use, algorithm, message)
-
-    async def generate_mac(self, key: WrappedKey, use: KeyUse, algorithm: MacAlgorithm, message: bytes) -> bytes:
-        """See the port."""
-        return await self._fast.generate_mac(key, use, algorithm, message)
+        return self._lane(key.spec).sign(key, use, algorithm, message)
 
     async def generate_import_key(self, account: str, key_id: str, spec: WrappingSpec) -> WrappedKey:
         """See the port."""
@@ -74,10 +62,10 @@ class LaneKeyStore:
         import_key: WrappedKey,
         algorithm: WrappingAlgorithm,
         material: bytes,
-        kek_id: str = "",
+        before: WrappedKey | None = None,
     ) -> WrappedKey:
         """See the port."""
-        return await self._slow.import_key(metadata, import_key, algorithm, material, kek_id)
+        return await self._slow.import_key(metadata, import_key, algorithm, material, before)
 
     async def rewrap(self, key: WrappedKey) -> WrappedKey:
         """See the port."""
@@ -87,18 +75,6 @@ class LaneKeyStore:
         """See the port. Both lanes forget it; the tombstone that the first one wrote holds for the other too."""
         await self._fast.destroy_key(account, key_id, up_to_version)
         await self._slow.destroy_key(account, key_id, up_to_version)
-
-    async def random(self, size: int) -> Plaintext:
-        """See the port."""
-        return await self._fast.random(size)
-
-    async def storage_key(self) -> Plaintext:
-        """See the port."""
-        return await self._fast.storage_key()
-
-    async def require_able(self, spec: KeySpec) -> None:
-        """See the port."""
-        await self._fast.require_able(spec)
 
     async def status(self) -> KeyStoreStatus:
         """See the port: the fast lane's, with what both lanes hold and count; away while either is.

@@ -35,8 +35,11 @@ class Link(asyncio.Protocol):
         self._sweeping: asyncio.TimerHandle | None = None
         self._silent = False
 
-    async def ask(self, call: Callable[[int], m.Call], deadline: float) -> m.Answer:
-        """The answer to `call(number)`; LinkLost; KeyStoreUnavailable at the deadline and the bounds."""
+    def ask(self, call: Callable[[int], m.Call], deadline: float) -> "asyncio.Future[m.Answer]":
+        """The answer to `call(number)`; LinkLost; KeyStoreUnavailable at the deadline and the bounds.
+
+        A call whose caller has gone counts towards the bounds until it is answered, or its deadline is over.
+        """
         if self._transport is None:
             raise LinkLost
         if self._silent and self._waiting:
@@ -55,11 +58,7 @@ class Link(asyncio.Protocol):
         self._outgoing.append(encoded)
         if self._sweeping is None:
             self._sweeping = self._loop.call_at(deadline, self._sweep)
-        try:
-            return await future
-        finally:
-            if self._waiting.pop(number, None):
-                self._bytes -= len(encoded)
+        return future
 
     def close(self) -> None:
         """End the connection; calls in flight get LinkLost."""
@@ -79,9 +78,12 @@ class Link(asyncio.Protocol):
             return
         self._silent = False
         for answer in answers:
-            found = self._waiting.get(answer.id)
-            if found is not None and not found[0].done():
-                found[0].set_result(answer)
+            found = self._waiting.pop(answer.id, None)
+            if found is not None:
+                future, _, size = found
+                self._bytes -= size
+                if not future.done():
+                    future.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Everybody who waits learns that the answer will not come."""
@@ -90,7 +92,8 @@ class Link(asyncio.Protocol):
             self._sweeping.cancel()
         self._outgoing.clear()
         self._lost(self)
-        for future, _, _ in self._waiting.values():
+        waiting, self._waiting, self._bytes = self._waiting, {}, 0
+        for future, _, _ in waiting.values():
             if not future.done():
                 future.set_exception(LinkLost())
 
@@ -99,26 +102,31 @@ class Link(asyncio.Protocol):
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is None or not outgoing:
             return
+        if len(outgoing) == 1:  # within the bounds, as each call is by itself
+            self._transport.write(frames.joined(outgoing))
+            return
         packed: list[bytes] = []
-        batch: list[object] = []
+        batch: list[bytes] = []
         size = 0
         for encoded in outgoing:
             if batch and (len(batch) >= _FRAME_CALLS or size + len(encoded) > _FRAME_BYTES):
-                packed.append(frames.pack(batch))
+                packed.append(frames.joined(batch))
                 batch, size = [], 0
-            batch.append(msgspec.Raw(encoded))
+            batch.append(encoded)
             size += len(encoded)
-        packed.append(frames.pack(batch))
-        self._transport.write(b"".join(packed))
+        packed.append(frames.joined(batch))
+        self._transport.write(packed[0] if len(packed) == 1 else b"".join(packed))
 
     def _sweep(self) -> None:
         """One timer for all calls: they wait in the order of their deadlines, or nearly so."""
         now = self._loop.time()
         self._sweeping = None
         earliest = None
-        for future, deadline, _ in self._waiting.values():
+        for number, (future, deadline, size) in list(self._waiting.items()):
             if deadline <= now:
                 self._silent = True
+                del self._waiting[number]
+                self._bytes -= size
                 if not future.done():
                     future.set_exception(
                         KeyStoreUnavailable("cannot reach the key store in time", retry_after_seconds=1)

@@ -89,6 +89,12 @@ class Status(_Message, frozen=True, tag="status"):
     """How are you?"""
 
 
+class Able(_Message, frozen=True, tag="able"):
+    """Has the module that spec or algorithm? Done then holds why not, as half a sentence, or nothing."""
+
+    name: _Short
+
+
 class StorageKey(_Message, frozen=True, tag="storage-key"):
     """The key that authenticates storage rows."""
 
@@ -123,7 +129,9 @@ class Load(_Message, frozen=True, tag="load"):
     row: KeyRow
 
 
-class _Use(_Message, frozen=True):
+class KeyCall(_Message, frozen=True):
+    """A use of a key: what all of them carry."""
+
     key: _Digest
     account: _Account
     purpose: Purpose
@@ -131,39 +139,39 @@ class _Use(_Message, frozen=True):
     context: _Context
 
 
-class Encrypt(_Use, frozen=True, tag="encrypt"):
+class Encrypt(KeyCall, frozen=True, tag="encrypt"):
     """Encrypt under a CMK."""
 
     plaintext: Annotated[bytes, Meta(max_length=MAX_PLAINTEXT_BYTES)]
 
 
-class Decrypt(_Use, frozen=True, tag="decrypt"):
+class Decrypt(KeyCall, frozen=True, tag="decrypt"):
     """Decrypt under a CMK."""
 
     ciphertext: Annotated[bytes, Meta(max_length=MAX_CIPHERTEXT_BYTES)]
 
 
-class GenerateDataKey(_Use, frozen=True, tag="generate-data-key"):
+class GenerateDataKey(KeyCall, frozen=True, tag="generate-data-key"):
     """Random bytes, and the same encrypted under a CMK."""
 
     size: Annotated[int, Meta(ge=1, le=MAX_DATA_KEY_BYTES)]
 
 
-class DecryptAsymmetric(_Use, frozen=True, tag="decrypt-asymmetric"):
+class DecryptAsymmetric(KeyCall, frozen=True, tag="decrypt-asymmetric"):
     """Decrypt what was encrypted under a CMK's public half; there is no context."""
 
     algorithm: EncryptionAlgorithm
     ciphertext: Annotated[bytes, Meta(max_length=MAX_RSA_BYTES)]
 
 
-class Sign(_Use, frozen=True, tag="sign"):
+class Sign(KeyCall, frozen=True, tag="sign"):
     """Sign a digest, or for Ed25519 a message; there is no context."""
 
     algorithm: SigningAlgorithm
     message: Annotated[bytes, Meta(max_length=MAX_MESSAGE_BYTES)]
 
 
-class GenerateMac(_Use, frozen=True, tag="generate-mac"):
+class GenerateMac(KeyCall, frozen=True, tag="generate-mac"):
     """The MAC of a message; there is no context."""
 
     algorithm: MacAlgorithm
@@ -189,7 +197,7 @@ class ImportKey(_Message, frozen=True, tag="import-key"):
     usage: KeyUsage
     algorithm: WrappingAlgorithm
     material: Annotated[bytes, Meta(max_length=MAX_MATERIAL_BYTES)]
-    kek_id: _Short
+    before: KeyRow | None
 
     @property
     def metadata(self) -> KeyMetadata:
@@ -262,7 +270,7 @@ class Failed(_Message, frozen=True, tag="failed"):
 
 Use = Encrypt | Decrypt | GenerateDataKey | DecryptAsymmetric | Sign | GenerateMac
 Managing = GenerateKey | Load | GenerateImportKey | ImportKey | Rewrap | DestroyKey | Random | StorageKey
-Call = Status | Use | Managing
+Call = Status | Able | Use | Managing
 Answer = Done | DataKey | Made | State | KeyUnknown | Failed
 
 encode = msgspec.msgpack.Encoder().encode

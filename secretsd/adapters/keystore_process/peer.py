@@ -11,6 +11,8 @@ from secretsd.adapters.keystore_process import messages as m
 from secretsd.adapters.keystore_process.fair_queue import FairQueue
 
 _READ_BYTES = 256 * 1024
+# One for all peers, because one thread reads: a new one of that size for each read would be mapped and unmapped.
+_arrived = memoryview(bytearray(_READ_BYTES))
 MOST_WAITING_CALLS = 4096
 MOST_UNSENT_BYTES = 8 * 1024 * 1024
 _PAUSE_UNSENT_BYTES = 1024 * 1024
@@ -56,15 +58,15 @@ class Peer:
     def read(self) -> None:
         """Take what has arrived; Dropped at the end, or for anything that is no call."""
         try:
-            data = self.connection.recv(_READ_BYTES)
+            size = self.connection.recv_into(_arrived)
         except BlockingIOError:
             return
         except OSError:
             raise Dropped("cannot read from a worker: the connection broke") from None
-        if not data:
+        if not size:
             raise Dropped("")
         try:
-            for body in self._unpacker.feed(data):
+            for body in self._unpacker.feed(_arrived[:size]):
                 calls = m.decode_calls(body)
                 if len(calls) > frames.MAX_MESSAGES:
                     raise Dropped("cannot take a batch of calls: it is over the limit")
@@ -72,10 +74,12 @@ class Peer:
                     self.waiting.append(call)
         except (frames.BadFrame, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Dropped("cannot understand a worker: what it sent is no batch of calls") from None
+        finally:
+            _arrived[:size] = bytes(size)  # it lives on, and plaintext must not live with it
 
     def send(self, answers: list[m.Answer]) -> None:
         """One write for all answers; what does not fit waits, up to a bound."""
-        frame = frames.pack(list(answers))
+        frame = frames.pack(answers)
         if self._unsent:
             self._unsent += frame
         else:

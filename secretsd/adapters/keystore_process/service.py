@@ -69,7 +69,8 @@ class Service:
             if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
                 looked = time.monotonic()
                 self._drop_stalled(looked)
-            self._look_after_the_token()
+            if not (self._keystore.token.available and self._was_available):
+                self._look_after_the_token()
         for peer in list(self._interest):
             self._drop(peer, "")
 
@@ -135,22 +136,28 @@ class Service:
         if peer not in self._interest:
             return
         batch = [peer.waiting.popleft() for _ in range(min(BATCH, len(peer.waiting)))]
-        self._calls.reserve(batch)
-        answers: list[m.Answer] = []
-        flushed = time.monotonic()
         try:
-            for call in batch:
-                answers.append(self._calls.answer(call))
-                if (now := time.monotonic()) - flushed > self._flush_seconds:
-                    flushed = now
-                    peer.send(answers)
-                    answers = []
-            if answers:
-                peer.send(answers)
+            if len(batch) == 1:
+                peer.send([self._calls.answer(batch[0])])
+            else:
+                self._answer(peer, batch)
         except Dropped as why:
             self._drop(peer, str(why))
             return
         self._settle(peer)
+
+    def _answer(self, peer: Peer, batch: list[m.Call]) -> None:
+        self._calls.reserve(batch)
+        answers: list[m.Answer] = []
+        flushed = time.monotonic()
+        for call in batch:
+            answers.append(self._calls.answer(call))
+            if (now := time.monotonic()) - flushed > self._flush_seconds:
+                flushed = now
+                peer.send(answers)
+                answers = []
+        if answers:
+            peer.send(answers)
 
     def _settle(self, peer: Peer) -> None:
         """Watch for what the peer may do next, and give it a turn if it has something to work on."""

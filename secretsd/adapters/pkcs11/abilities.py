@@ -6,12 +6,13 @@ Whatever it can do it must also do honestly: each kind of key that it has is tri
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pkcs11 import Attribute, Mechanism
+from pkcs11 import Mechanism
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import asymmetric, attributes, guarding, key_kinds, rsa_sample, software_abilities
+from secretsd.adapters.pkcs11 import asymmetric, attributes, guarding, rsa_sample, software_abilities
 from secretsd.adapters.pkcs11.faults import ModuleRefused, inability
 from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair, kind_for
+from secretsd.adapters.pkcs11.protection import Template
 from secretsd.adapters.pkcs11.suites import SUITES, suite_of_new_keys
 from secretsd.domain.algorithms import SigningAlgorithm, digest_bytes, mac_algorithms, signing_algorithms
 from secretsd.domain.envelope import SUITE_NONE
@@ -41,7 +42,7 @@ def _tried(session: "TokenSession", root: "Root", spec: KeySpec) -> str | None:
         return f"offers no AES-GCM, and without it no cipher for {spec.value}"
     kind = kind_for(spec, SPECS[spec].usages[0], suite)
     try:
-        key, _ = key_kinds.generate(session.owner, kind, _IN_THE_SESSION if kind.resident else None)
+        key, _ = session.make(kind)
         key = _proved(session, root, kind, session.completed(kind, key))
         _use(key, kind, suite)
         key.destroy()
@@ -60,11 +61,11 @@ def _proved(session: "TokenSession", root: "Root", kind: KeyKind, key: Any) -> A
         if not kind.fits(blob):
             raise ModuleRefused(f"cannot use the module: a wrapped key of spec {kind.spec.value} has another length")
         for part, one, _ in _parts(kind, key, blob):
-            _require_honest(part, one)
+            _require_honest(part, one, session.protection.made)
         key.destroy()
         key = session.unwrap(root, kind, blob)
     for part, one, its_blob in _parts(kind, key, blob):
-        _require_honest(part, one)
+        _require_honest(part, one, session.protection.loaded)
         guarding.require_guarded(session, root, part, one, its_blob)
     return key
 
@@ -76,8 +77,9 @@ def _parts(kind: KeyKind, key: Any, blob: bytes) -> list[tuple[KeyKind, Any, byt
     return [(replace(kind, paired=False), key.cipher, blob[:end]), (kind.partner, key.mac, blob[end:])]
 
 
-def _require_honest(kind: KeyKind, key: Any) -> None:
-    attributes.require_honest_cmk(key, kind.uses, kind.object_class, kind.key_type, resident=kind.resident)
+def _require_honest(kind: KeyKind, key: Any, template: Template) -> None:
+    told = (kind.uses, kind.object_class, kind.key_type)
+    attributes.require_honest_cmk(key, *told, resident=kind.resident, template=template)
 
 
 def _use(key: Any, kind: KeyKind, suite: int) -> None:
@@ -98,7 +100,7 @@ def _sign(key: Any, algorithm: SigningAlgorithm) -> None:
 def _rsa(session: "TokenSession", root: "Root") -> dict[str, str]:
     found = _rsa_sizes(session.owner)
     try:
-        signs = _proved(session, root, kind := _rsa_kind(KeyUsage.SIGN_VERIFY), rsa_sample.enter(session.owner, kind))
+        signs = _proved(session, root, kind := _rsa_kind(KeyUsage.SIGN_VERIFY), _sample(session, kind))
         for algorithm in signing_algorithms(KeySpec.RSA_2048):
             try:
                 _sign(signs, algorithm)
@@ -108,13 +110,17 @@ def _rsa(session: "TokenSession", root: "Root") -> dict[str, str]:
                 found[algorithm.value] = f"offers no {algorithm.value}"
         signs.destroy()
         kind = _rsa_kind(KeyUsage.ENCRYPT_DECRYPT)
-        _proved(session, root, kind, rsa_sample.enter(session.owner, kind)).destroy()
+        _proved(session, root, kind, _sample(session, kind)).destroy()
     except PKCS11Error as error:
         if not inability(error):
             raise
         # It may have RSA keys, but none that it takes in, wraps and unwraps: then each would be lost at once.
         return {spec.value: "keeps no RSA keys that it can wrap" for spec in _RSA} | found
     return found | _oaep(session.owner)
+
+
+def _sample(session: "TokenSession", kind: KeyKind) -> Any:
+    return rsa_sample.enter(session.owner, kind, session.protection.made)
 
 
 def _rsa_kind(usage: KeyUsage) -> KeyKind:
@@ -146,4 +152,3 @@ def _oaep(session: Any) -> dict[str, str]:
 
 
 _RSA = tuple(spec for spec, rules in SPECS.items() if rules.family is KeyFamily.RSA)
-_IN_THE_SESSION = {Attribute.TOKEN: False}

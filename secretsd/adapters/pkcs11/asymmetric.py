@@ -5,11 +5,11 @@ from typing import Any
 
 from pkcs11 import MGF, Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.exceptions import PKCS11Error
-from pkcs11.util.ec import encode_ecdsa_signature
 
 from secretsd.adapters.pkcs11.faults import inability
 from secretsd.adapters.pkcs11.key_kinds import rsa_numbers
 from secretsd.adapters.pkcs11.loaded_keys import KnownAnswer
+from secretsd.adapters.sm import der
 from secretsd.domain.algorithms import EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm, digest_bytes
 from secretsd.domain.errors import InvalidRequest, Unsupported
 
@@ -46,10 +46,16 @@ def sign(key: Any, algorithm: SigningAlgorithm, message: bytes) -> bytes:
     name = algorithm.value
     if name.startswith("ECDSA"):
         # The module signs what it is given: the hashes of ECDSA mechanisms are not everywhere.
-        return bytes(encode_ecdsa_signature(key.sign(message, mechanism=Mechanism.ECDSA)))
+        return ecdsa_signature(key.sign(message, mechanism=Mechanism.ECDSA))
     if name.startswith("RSASSA_PSS"):
         return bytes(key.sign(message, mechanism=Mechanism.RSA_PKCS_PSS, mechanism_param=_PSS[len(message)]))
     return bytes(key.sign(DIGEST_INFO[len(message)] + message, mechanism=Mechanism.RSA_PKCS))
+
+
+def ecdsa_signature(raw: bytes) -> bytes:
+    """r ‖ s, which modules give, in the usual form: ECDSA-Sig-Value in DER (RFC 3279, 2.2.3)."""
+    half = len(raw) // 2
+    return der.sequence(der.integer(int.from_bytes(raw[:half])), der.integer(int.from_bytes(raw[half:])))
 
 
 def mac(key: Any, algorithm: MacAlgorithm, message: bytes) -> bytes:

@@ -18,7 +18,7 @@ from pkcs11.util.ec import encode_ecdsa_signature, encode_named_curve_parameters
 
 from secretsd.adapters.pkcs11 import attributes, faults, key_kinds
 from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair, kind_for
-from secretsd.adapters.pkcs11.root_generation import check_value
+from secretsd.adapters.pkcs11.root_check import check_value
 from secretsd.adapters.pkcs11.root_rotation import RootToken
 from secretsd.adapters.pkcs11.token_session import Root, TokenSession
 from secretsd.domain.key_specs import SPECS, KeyFamily, KeySpec, KeyUsage
@@ -108,6 +108,7 @@ def _root(session: TokenSession, root: Root) -> dict[str, Any]:
         "kek_id": root.kek_id,
         "generation": root.generation,
         "wraps": root is session.current,
+        "renewable": not root.protection.fixed,
         "check": check_value(session.owner, root.kek, root.mac_key, root.kek_id, root.generation),
         "kek": _read(root.kek),
         "mac_key": _read(root.mac_key),
@@ -128,7 +129,7 @@ def _samples(session: TokenSession) -> dict[str, Any]:
 
 
 def _sample(session: TokenSession, kind: KeyKind) -> dict[str, Any]:
-    key, _ = key_kinds.generate(session.owner, kind, {Attribute.TOKEN: False} if kind.resident else None)
+    key, _ = session.make(kind)
     if kind.resident:
         told = {"stays on the token": True, "loaded": _read(key)}
         key.destroy()

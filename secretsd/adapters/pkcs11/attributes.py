@@ -5,6 +5,7 @@ that the root can be renewed and nobody who merely holds the PIN can carry a key
 """
 
 import ctypes
+from collections.abc import Mapping
 from typing import Any
 
 from pkcs11 import Attribute, AttributeSensitive, AttributeTypeInvalid, KeyType, MechanismFlag, ObjectClass
@@ -45,29 +46,6 @@ KEK_ORIGINAL = {
 }
 KEK_COPY = {A.PRIVATE: True, A.TOKEN: True, A.MODIFIABLE: False}
 
-_HONEST_KEK = {
-    **GUARDED,
-    A.PRIVATE: True,
-    A.TOKEN: True,
-    A.TRUSTED: True,
-    A.MODIFIABLE: False,
-    A.WRAP: True,
-    A.UNWRAP: True,
-    A.ENCRYPT: False,
-    A.DECRYPT: False,
-    A.SIGN: False,
-    A.DERIVE: False,
-}
-_HONEST_MAC_KEY = {
-    **CMK,
-    A.TOKEN: True,
-    A.SIGN: True,
-    A.ENCRYPT: False,
-    A.DECRYPT: False,
-    A.WRAP: False,
-    A.UNWRAP: False,
-}
-
 
 class _Entry(ctypes.Structure):
     """CK_ATTRIBUTE."""
@@ -103,7 +81,7 @@ class Mapper(AttributeMapper):  # type: ignore[misc, unused-ignore]  # the bindi
         return bytes(entries)
 
 
-def _require(key: Any, wanted: dict[Attribute, Any], what: str) -> None:
+def _require(key: Any, wanted: Mapping[Attribute, Any], what: str) -> None:
     for attribute, value in wanted.items():
         try:
             found = key[attribute]
@@ -121,14 +99,14 @@ def _require_hidden(key: Any, what: str, secret: Attribute = A.VALUE) -> None:
     raise ModuleRefused(f"cannot trust the module: it shows the value of {what}")
 
 
-def _require_fixed(key: Any, what: str) -> None:
-    """Nobody with the PIN may give the key another use, neither in place nor in a copy.
+def _require_fixed(key: Any, looser: Mapping[Attribute, Any], what: str) -> None:
+    """Nobody with the PIN may give the key another use, neither in place nor in a copy, nor make a `looser` one of it.
 
     SoftHSM 2.6.1 cannot make a copy that is not copyable; copies of an unmodifiable object must then be its like.
     """
-    for change in ({A.ENCRYPT: True, A.TOKEN: False}, {A.WRAP_WITH_TRUSTED: False, A.TOKEN: False}):
+    for change in ({A.ENCRYPT: True}, looser):
         try:
-            copy = key.copy(change)
+            copy = key.copy({**change, A.TOKEN: False})
         except PKCS11Error:
             continue
         copy.destroy()
@@ -140,17 +118,13 @@ def _require_fixed(key: Any, what: str) -> None:
     raise ModuleRefused(f"cannot trust the module: the use of {what} can be changed")
 
 
-def require_honest_kek(key: Any) -> None:
-    """ModuleRefused unless the root KEK is what it was made as; reads only, apart from changes that must fail."""
-    _require(key, _HONEST_KEK, "the root KEK")
-    _require_hidden(key, "the root KEK")
-    _require_fixed(key, "the root KEK")
-
-
-def require_honest_mac_key(key: Any) -> None:
-    """ModuleRefused unless the MAC key is what it was made as."""
-    _require(key, _HONEST_MAC_KEY, "the MAC key")
-    _require_hidden(key, "the MAC key")
+def require_honest_root_key(
+    key: Any, wanted: Mapping[Attribute, Any], looser: Mapping[Attribute, Any], what: str
+) -> None:
+    """ModuleRefused unless a root key is what it was made as; reads only, apart from changes that must fail."""
+    _require(key, wanted, what)
+    _require_hidden(key, what)
+    _require_fixed(key, looser, what)
 
 
 _USES = {
@@ -176,11 +150,12 @@ def require_honest_cmk(
     key_type: KeyType = KeyType.AES,
     *,
     resident: bool = False,
+    template: Mapping[Attribute, Any] = CMK,
 ) -> None:
-    """ModuleRefused unless a CMK, made or unwrapped, is a hidden object of that kind for those uses alone."""
+    """ModuleRefused unless a CMK, made or unwrapped by that template, is a hidden object for those uses alone."""
     private = object_class is ObjectClass.PRIVATE_KEY
     told = uses_of_private(uses) if private else {one: bool(flag & uses) for one, flag in _USES.items()}
-    wanted = dict(RESIDENT if resident else {**CMK, A.TOKEN: False})
+    wanted = dict(RESIDENT if resident else {**template, A.TOKEN: False})
     if resident:
         del wanted[A.TOKEN]  # at the probe it lives in the session alone
     _require(key, {**wanted, **told}, "a CMK")

@@ -10,7 +10,7 @@ from typing import Any
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
 from secretsd.adapters.pkcs11 import asymmetric
-from secretsd.adapters.pkcs11.key_kinds import KeyKind
+from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair
 from secretsd.domain.algorithms import hash_of, mac_algorithms
 from secretsd.domain.key_specs import KeyFamily
 
@@ -24,8 +24,11 @@ _IV = bytes(16)
 def answer(kind: KeyKind, key: Any, public_key: bytes) -> bytes:
     """What follows from the material alone and differs for all other material; PKCS11Error.
 
-    AES keys encrypt a fixed text (CBC, NIST SP 800-38A), HMAC keys authenticate it, the rest have a public key.
+    AES keys encrypt a fixed text (CBC, NIST SP 800-38A), HMAC keys authenticate it, the rest have a public key. Of a
+    pair it is the cipher key alone that was imported.
     """
+    if isinstance(key, Pair):
+        key = key.cipher
     match kind.family:
         case KeyFamily.AES:
             return bytes(key.encrypt(TEXT, mechanism=Mechanism.AES_CBC, mechanism_param=_IV))

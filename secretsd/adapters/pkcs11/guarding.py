@@ -11,6 +11,7 @@ from pkcs11.exceptions import PKCS11Error
 from secretsd.adapters.pkcs11 import attributes
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.key_kinds import KeyKind
+from secretsd.adapters.pkcs11.protection import Protection
 
 if TYPE_CHECKING:
     from secretsd.adapters.pkcs11.token_session import Root, TokenSession
@@ -25,8 +26,6 @@ _WRAPPINGS: dict[Mechanism, bytes | None] = {
     Mechanism.AES_CBC: bytes(16),
     Mechanism.AES_ECB: None,
 }
-# What a thief would change: in a copy, in place, or while unwrapping.
-_LOOSER: tuple[dict[Attribute, Any], ...] = ({_A.SENSITIVE: False}, {_A.WRAP_WITH_TRUSTED: False})
 
 
 def require_guarded(session: "TokenSession", root: "Root", kind: KeyKind, key: Any, blob: bytes = b"") -> None:
@@ -36,25 +35,32 @@ def require_guarded(session: "TokenSession", root: "Root", kind: KeyKind, key: A
     next step as well.
     """
     _untrusted_wrap_nothing(session, kind, key)
-    _nothing_is_loosened(key)
+    _nothing_is_loosened(key, session.protection)
     if blob:
         _unwrapped_keys_stay_guarded(root, session.kwp, kind, blob)
 
 
 def _untrusted_wrap_nothing(session: "TokenSession", kind: KeyKind, key: Any) -> None:
-    offered = session.owner.token.slot.get_mechanisms()
-    with _thiefs_key(session.owner) as mine:
+    if (mechanism := wrapped_by_a_thief(session.owner, key)) is not None:
+        what = f"{kind.spec.value} by {mechanism.name}"
+        raise ModuleRefused(f"cannot trust the module: a key that is not trusted can wrap a CMK: {what}")
+
+
+def wrapped_by_a_thief(session: Any, key: Any) -> Mechanism | None:
+    """A mechanism by which somebody's own key wraps that one, None where there is none."""
+    offered: set[Mechanism] = session.token.slot.get_mechanisms()
+    with _thiefs_key(session) as mine:
         for mechanism in offered.intersection(_WRAPPINGS):
             try:
                 mine.wrap_key(key, mechanism=mechanism, mechanism_param=_WRAPPINGS[mechanism])
             except PKCS11Error:
                 continue
-            what = f"{kind.spec.value} by {mechanism.name}"
-            raise ModuleRefused(f"cannot trust the module: a key that is not trusted can wrap a CMK: {what}")
+            return mechanism
+    return None
 
 
-def _nothing_is_loosened(key: Any) -> None:
-    for change in _LOOSER:
+def _nothing_is_loosened(key: Any, protection: Protection) -> None:
+    for change in protection.looser:
         try:
             copy = key.copy({**change, _A.TOKEN: False})
         except PKCS11Error:
@@ -71,15 +77,17 @@ def _nothing_is_loosened(key: Any) -> None:
 
 
 def _unwrapped_keys_stay_guarded(root: "Root", kwp: Mechanism | None, kind: KeyKind, blob: bytes) -> None:
-    for looser in _LOOSER:
+    protection = root.protection
+    for looser in protection.looser:
         arguments = (kind.object_class, kind.key_type, blob)
-        template = {**attributes.CMK, **looser}
+        template = {**protection.loaded, **looser}
         try:
             key = root.kek.unwrap_key(*arguments, mechanism=kwp, capabilities=kind.uses, template=template)
         except PKCS11Error:
             continue
         # A module may also apply the KEK's unwrap template over what was asked for.
-        attributes.require_honest_cmk(key, kind.uses, kind.object_class, kind.key_type)
+        told = (kind.uses, kind.object_class, kind.key_type)
+        attributes.require_honest_cmk(key, *told, template=protection.loaded)
         key.destroy()
 
 
@@ -92,6 +100,7 @@ def _thiefs_key(session: Any) -> Iterator[Any]:
             _A.KEY_TYPE: KeyType.AES,
             _A.VALUE: secrets.token_bytes(32),
             _A.TOKEN: False,
+            _A.PRIVATE: False,  # the security officer tries it too, who has no private objects
             _A.WRAP: True,
             _A.UNWRAP: True,
         }

@@ -6,14 +6,14 @@ from typing import Protocol, TypeVar
 from pkcs11.exceptions import PKCS11Error
 
 from secretsd.adapters.pkcs11 import asymmetric, faults, importing, key_kinds, software_keys
-from secretsd.adapters.pkcs11.key_rows import digest
+from secretsd.adapters.pkcs11.key_rows import digest, wrapped_material
 from secretsd.adapters.pkcs11.key_tombstones import KeyTombstones
 from secretsd.adapters.pkcs11.loaded_keys import LoadedKey, LoadedKeys
 from secretsd.adapters.pkcs11.recovering_token import RecoveringToken
 from secretsd.adapters.pkcs11.suites import SUITES
 from secretsd.adapters.pkcs11.token_session import Root
 from secretsd.adapters.pkcs11.vouched_rows import VouchedRows
-from secretsd.domain.errors import Internal, InvalidCiphertext
+from secretsd.domain.errors import Internal, InvalidCiphertext, SecretsdError
 from secretsd.domain.key_specs import SPECS, KeyFamily, KeyUsage
 from secretsd.domain.keys import WrappedKey
 
@@ -47,6 +47,16 @@ class HeldKeys:
     def load(self, key: WrappedKey) -> None:
         """Check the row's MAC and unwrap the key; Internal where the row is not what the HSM once MACed."""
         self._token.run(lambda: self.handle(key))
+
+    def vouch(self, key: WrappedKey) -> bool:
+        """Whether the row is what the HSM once MACed, and the key's load is still to come."""
+        if self._loaded.row(digest(key)) is not None:
+            return False
+        try:
+            self._token.run(lambda: self._rows.root_of(key))
+        except SecretsdError:
+            return False
+        return True
 
     def open(self, key: WrappedKey, opening: Callable[[LoadedKey], bytes]) -> bytes:
         """What `opening` makes of a key, or InvalidCiphertext.
@@ -111,7 +121,7 @@ class HeldKeys:
                 old.destroy()
             return self._loaded.add(digest(key), key, software)
         kind = key_kinds.kind_of(key)
-        if not kind.fits(key.blob):
+        if not kind.fits(wrapped_material(key)):
             raise Internal(f"cannot use key {key.key_id}: its kind is not supported")
         for old in self._loaded.make_room(digest(key), key.account):
             old.destroy()
@@ -120,7 +130,7 @@ class HeldKeys:
     def _load(self, root: Root, kind: key_kinds.KeyKind, key: WrappedKey) -> LoadedKey:
         if kind.resident:
             return LoadedKey(self._session.find_resident(kind, key), None, keep=True)
-        made = self._session.unwrap(root, kind, key.blob)
+        made = self._session.unwrap(root, kind, wrapped_material(key))
         if key.version == 0:
             return LoadedKey(made, importing.known_answer(self._session.owner, made, key.public_key))
         if key.suite in self._session.suites:

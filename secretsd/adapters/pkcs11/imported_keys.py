@@ -71,9 +71,9 @@ def _prove_by_a_good_key(session: TokenSession, root: Root, kind: KeyKind) -> No
     """PKCS11Error unless a key of the module's own, or a published one of RSA, passes where the material did not."""
     if kind.family is KeyFamily.RSA:
         kind = replace(kind, spec=KeySpec.RSA_2048, bits=rsa_sample.BITS)
-        good = rsa_sample.enter(session.owner, kind)
+        good = rsa_sample.enter(session.owner, kind, session.protection.made)
     else:
-        good, _ = key_kinds.generate(session.owner, kind)
+        good, _ = session.make(kind)
     with importing.gone_afterwards(good):
         proved(session, root, kind, good)
 
@@ -85,7 +85,8 @@ def proved(session: TokenSession, root: Root, kind: KeyKind, imported: Any) -> t
     what is imported. What is proved is the key as it comes out of its blob, and so as it will be used.
     """
     try:
-        attributes.require_honest_cmk(imported, kind.uses, kind.object_class, kind.key_type)
+        made = session.protection.made
+        attributes.require_honest_cmk(imported, kind.uses, kind.object_class, kind.key_type, template=made)
     except ModuleRefused:
         raise Unsupported("cannot import the material: this HSM does not guard what is imported") from None
     secret = kind.object_class is ObjectClass.SECRET_KEY

@@ -6,7 +6,7 @@ the module in the clear.
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import asymmetric, attributes, key_kinds
+from secretsd.adapters.pkcs11 import asymmetric, attributes
 from secretsd.adapters.pkcs11.key_kinds import KeyKind
 from secretsd.adapters.pkcs11.loaded_keys import KnownAnswer
 from secretsd.adapters.pkcs11.token_session import Root, TokenSession
@@ -27,14 +27,14 @@ _OAEP = {
     WrappingAlgorithm.RSA_AES_KEY_WRAP_SHA_1: EncryptionAlgorithm.RSAES_OAEP_SHA_1,
     WrappingAlgorithm.RSA_AES_KEY_WRAP_SHA_256: EncryptionAlgorithm.RSAES_OAEP_SHA_256,
 }
-_WRAPPING_KEY = {**attributes.GUARDED, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
+_WRAPPING_KEY = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
 _KNOWN_KEY = b"the known answer of a wrapping k"
 _TEXT = b"the known answer"
 
 
 def make_pair(session: TokenSession, root: Root, kind: KeyKind) -> tuple[bytes, bytes]:
     """A new pair: the private half, wrapped by the root KEK, and the public one; PKCS11Error."""
-    private, public_key = key_kinds.generate(session.owner, replace(kind, uses=MechanismFlag(0)))
+    private, public_key = session.make(replace(kind, uses=MechanismFlag(0)))
     with gone_afterwards(private):
         return session.wrap(root, private), public_key
 
@@ -65,7 +65,7 @@ def unwrap(session: TokenSession, private: Any, kind: KeyKind, algorithm: Wrappi
     """
     oaep = _OAEP[algorithm]
     if not algorithm.two_steps:
-        return _by_oaep(private, oaep, kind.key_type, material, kind.uses, attributes.CMK)
+        return _by_oaep(private, oaep, kind.key_type, material, kind.uses, session.protection.made)
     size = len(private[Attribute.MODULUS])
     first, second = material[:size], material[size:]
     aes = _by_oaep(private, oaep, KeyType.AES, first, MechanismFlag.UNWRAP, _WRAPPING_KEY)
@@ -76,7 +76,7 @@ def unwrap(session: TokenSession, private: Any, kind: KeyKind, algorithm: Wrappi
             second,
             mechanism=session.kwp,
             capabilities=kind.uses,
-            template=attributes.CMK,
+            template=session.protection.made,
         )
 
 
@@ -96,7 +96,7 @@ def _by_oaep(
     kind: KeyType,
     wrapped: bytes,
     uses: MechanismFlag,
-    template: dict[Attribute, Any],
+    template: Mapping[Attribute, Any],
 ) -> Any:
     return private.unwrap_key(
         ObjectClass.SECRET_KEY,

@@ -129,13 +129,19 @@ def import_kind(spec: KeySpec) -> KeyKind:
     return KeyKind(spec, rules.family, rules.bits, MechanismFlag.UNWRAP, MechanismFlag(0))
 
 
-def generate(session: Any, kind: KeyKind, resident: Mapping[Attribute, Any] | None = None) -> tuple[Any, bytes]:
+def generate(
+    session: Any,
+    kind: KeyKind,
+    resident: Mapping[Attribute, Any] | None = None,
+    template: Mapping[Attribute, Any] = attributes.CMK,
+) -> tuple[Any, bytes]:
     """A new session object and its public key as SubjectPublicKeyInfo (b"" for secret keys); PKCS11Error.
 
     Of a paired kind it is the cipher key alone.
-    `resident` are the further attributes of a key that stays on the token, which the session must be able to write.
+    `resident` are the further attributes of a key that stays on the token, which the session must be able to write;
+    `template` are those of any other secret or private key.
     """
-    private: dict[Attribute, Any] = attributes.CMK if resident is None else {**attributes.RESIDENT, **resident}
+    private: dict[Attribute, Any] = dict(template) if resident is None else {**attributes.RESIDENT, **resident}
     pair = {
         "capabilities": kind.uses | kind.public_uses,
         "private_template": private,
@@ -143,7 +149,7 @@ def generate(session: Any, kind: KeyKind, resident: Mapping[Attribute, Any] | No
     }
     match kind.family:
         case KeyFamily.AES | KeyFamily.HMAC:
-            made = session.generate_key(kind.key_type, kind.bits, capabilities=kind.uses, template=attributes.CMK)
+            made = session.generate_key(kind.key_type, kind.bits, capabilities=kind.uses, template=private)
             return made, b""
         case KeyFamily.RSA:
             public, key = session.generate_keypair(KeyType.RSA, kind.bits, **pair)

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from secretsd.adapters.pkcs11 import fingerprints, imported_keys, importing, key_kinds, software_keys
+from secretsd.adapters.pkcs11 import fingerprints, imported_keys, importing, key_kinds, mac_keys, software_keys
 from secretsd.adapters.pkcs11.held_keys import HeldKeys
 from secretsd.adapters.pkcs11.recovering_token import RecoveringToken
 from secretsd.adapters.pkcs11.vouched_rows import VouchedRows
 from secretsd.adapters.sm import sm2
-from secretsd.domain.errors import InvalidKeyUsage, Unsupported
+from secretsd.domain.errors import InvalidKeyUsage
 from secretsd.domain.key_import import WrappingAlgorithm, WrappingSpec, importable
 from secretsd.domain.key_specs import SPECS, KeySpec
 from secretsd.domain.keys import KeyMetadata, KeyOrigin, WrappedKey, protection_level
@@ -33,7 +33,7 @@ class KeyMaker:
             if kind.resident:
                 blob, public_key = self._session.make_resident(kind, metadata.key_id, metadata.version)
             else:
-                made, public_key = key_kinds.generate(self._session.owner, kind)
+                made, public_key = self._session.make(kind)
                 key = self._session.completed(kind, made)
                 blob = self._session.wrap(root, key)
                 key.destroy()
@@ -65,9 +65,13 @@ class KeyMaker:
         import_key: WrappedKey,
         algorithm: WrappingAlgorithm,
         material: bytes,
-        kek_id: str = "",
+        before: WrappedKey | None = None,
     ) -> WrappedKey:
-        """The material as a key version, under that generation of the root; InvalidCiphertext, Unsupported."""
+        """The material as a key version, under the root of the one `before`; InvalidCiphertext, Unsupported.
+
+        `before` is what a worker says: whatever of it goes into the new row has a seal of the HSM's.
+        """
+        kek_id = "" if before is None else before.kek_id
         fits = (import_key.spec is KeySpec.SM2) is (algorithm is WrappingAlgorithm.SM2PKE)
         if not importable(metadata.spec, algorithm) or metadata.version == 0 or import_key.version != 0 or not fits:
             raise InvalidKeyUsage(f"cannot import {metadata.spec.value} by {algorithm.value}")
@@ -76,14 +80,15 @@ class KeyMaker:
         metadata = replace(metadata, origin=KeyOrigin.EXTERNAL)
         if SPECS[metadata.spec].software:
             return self._run(lambda: self._import_software(metadata, import_key, material, kek_id))
-        kind = self._session.kind_of_new(metadata)
-        if kind.paired:
-            raise Unsupported("cannot import the material: this HSM lacks AES-GCM, and its MAC key would not come back")
+        suite = mac_keys.suite_of(self._session, metadata, before)
+        kind = key_kinds.kind_for(metadata.spec, metadata.usage)
 
         def work() -> WrappedKey:
             root = self._rows.root(kek_id)
             into = (self._session, root, lambda: self._held.used(import_key))
-            return self._rows.row(root, metadata, *imported_keys.take_in(*into, kind, algorithm, material))
+            made = imported_keys.take_in(*into, kind, algorithm, material)
+            row = self._rows.row(root, metadata, *made, suite)
+            return mac_keys.completed(self._session, self._rows, root, row, before)
 
         return self._run(work)
 
@@ -110,6 +115,8 @@ class KeyMaker:
             renewed = replace(key, kek_id=root.kek_id, blob=blob)
             if key.fingerprint:
                 renewed = replace(renewed, fingerprint=self._rows.fingerprint(root, key.metadata, answer))
+            if key.has_sealed_mac_key:
+                renewed = mac_keys.sealed(self._session, root, renewed)
             return self._rows.macked(root, renewed)
 
         return self._run(work)

@@ -12,7 +12,7 @@ from typing import Any
 import pkcs11
 from pkcs11.exceptions import MultipleTokensReturned, NoSuchToken, PKCS11Error
 
-from secretsd.adapters.pkcs11 import known_answers
+from secretsd.adapters.pkcs11 import known_answers, token_files
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 
 # Positions in CK_FUNCTION_LIST, which starts with a version that takes the room of one pointer (PKCS#11 2.40, 5.1).
@@ -33,6 +33,7 @@ class Library:
         if not Path(module).is_file():
             raise ModuleRefused(f"cannot load the PKCS#11 module {module}: there is no such file")
         os.environ.update(environment)
+        token_files.mend(os.environ)  # before the library reads them
         try:
             plain = ctypes.CDLL(module)
             get_functions = plain.C_GetFunctionList
@@ -56,6 +57,7 @@ class Library:
 
     def token(self, label: str) -> Any:
         """The token with that label; NoSuchToken is a PKCS11Error like any other, two such tokens are refused."""
+        token_files.mend(os.environ, keep=True)  # whoever asks for a token is about to log in
         try:
             return self._lib.get_token(token_label=label)
         except MultipleTokensReturned:
@@ -79,6 +81,7 @@ class Library:
             # The binding now believes that the library is finalised. Where it is not, only the library's own function
             # helps; where it is, this is refused and harmless.
             self._call(_FINALIZE, ctypes.c_void_p(None))
+        token_files.mend(os.environ)
         self._lib.initialize()
 
     def close(self) -> None:

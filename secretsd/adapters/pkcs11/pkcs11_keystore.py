@@ -28,9 +28,9 @@ from secretsd.domain.algorithms import (
 from secretsd.domain.envelope import (
     COMMITMENT,
     MAX_PLAINTEXT_BYTES,
-    CiphertextHeader,
     Purpose,
     canonical_context,
+    header_start,
 )
 from secretsd.domain.errors import (
     Internal,
@@ -78,7 +78,7 @@ class PKCS11KeyStore:
         maker = KeyMaker(self.token, self._rows, self._held)
         self.generate_key, self.rewrap = maker.generate_key, maker.rewrap
         self.generate_import_key, self.import_key = maker.generate_import_key, maker.import_key
-        self.load, self.destroy_key = self._held.load, self._held.destroy_key
+        self.load, self.vouch, self.destroy_key = self._held.load, self._held.vouch, self._held.destroy_key
 
     @property
     def loaded(self) -> list[WrappedKey]:
@@ -107,17 +107,19 @@ class PKCS11KeyStore:
     def encrypt(self, key: WrappedKey, purpose: Purpose, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """A CMK ciphertext (domain/envelope.py); LimitExceeded past 6 KiB.
 
-        The IV is from the kernel's generator: it must be unique, not secret, and costs no round trip to the module.
+        The IV is from the kernel's generator: it must be unique, not secret, and costs no round trip to the module. It
+        is drawn when it is needed: bytes kept for later would come twice out of two copies of a machine's memory.
         """
         if len(plaintext) > MAX_PLAINTEXT_BYTES:
             raise LimitExceeded(f"cannot encrypt more than {MAX_PLAINTEXT_BYTES} bytes at once")
         suite = self._suite(key)
+        start = header_start(key.suite, purpose, key.key_id, key.version, suite.iv_bytes)
         bound = canonical_context(context)
 
         def work() -> bytes:
             handle = self._held.encrypting(key)
             iv = os.urandom(suite.iv_bytes)
-            header = CiphertextHeader(key.suite, purpose, key.key_id, key.version, iv).pack()
+            header = start + iv
             return header + suite.seal(handle.object, iv, header + bound, COMMITMENT + plaintext)
 
         return self._run(work)
@@ -125,14 +127,13 @@ class PKCS11KeyStore:
     def decrypt(self, key: WrappedKey, purpose: Purpose, ciphertext: bytes, context: Mapping[str, str]) -> bytes:
         """The plaintext, or InvalidCiphertext: another key, purpose or context, or any changed byte."""
         suite = self._suite(key)
-        header, packed, encrypted = CiphertextHeader.split(ciphertext)
-        expected = (key.suite, purpose, key.key_id, key.version, suite.iv_bytes)
-        if (header.suite, header.purpose, header.key_id, header.key_version, len(header.iv)) != expected:
+        start = header_start(key.suite, purpose, key.key_id, key.version, suite.iv_bytes)
+        end = len(start) + suite.iv_bytes
+        if not ciphertext.startswith(start) or len(ciphertext) < end + len(COMMITMENT) + suite.tag_bytes:
             raise InvalidCiphertext
-        if len(encrypted) < len(COMMITMENT) + suite.tag_bytes:
-            raise InvalidCiphertext
-        bound = packed + canonical_context(context)
-        text = self._held.open(key, lambda handle: suite.unseal(handle.object, header.iv, bound, encrypted))
+        iv, encrypted = ciphertext[len(start) : end], ciphertext[end:]
+        bound = ciphertext[:end] + canonical_context(context)
+        text = self._held.open(key, lambda handle: suite.unseal(handle.object, iv, bound, encrypted))
         if not hmac.compare_digest(text[: len(COMMITMENT)], COMMITMENT):
             raise InvalidCiphertext
         return text[len(COMMITMENT) :]

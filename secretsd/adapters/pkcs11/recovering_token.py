@@ -20,12 +20,19 @@ from secretsd.domain.errors import KeyStoreUnavailable, Unsupported
 _T = TypeVar("_T")
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
+MOST_OBJECTS = 100_000
+"""So many session objects are made before the library is initialised anew.
+
+SoftHSM keeps some 250 bytes of each destroyed one until it is finalised (2.6.1; its issue 562): 25 MB at most. Keys are
+then unwrapped again as they are used; no module is harmed by it, and it takes about as long as a hundred of its calls.
+"""
 
 
 class RecoveringToken:
     """One token. `dropped` is called whenever its sessions, and with them all session objects, are gone.
 
-    `failed` hears the name of each error of the module's that had to be cured.
+    `failed` hears the name of each error of the module's that had to be cured. After `most_objects` session objects
+    the library is initialised anew.
 
     ModuleRefused, also out of any work, means that no restart will help (a refused PIN, a dishonest module).
     """
@@ -40,9 +47,11 @@ class RecoveringToken:
         failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._library, self._dropped, self._failed = library, dropped, failed
+        self.most_objects = MOST_OBJECTS
         self.session = TokenSession(library, label, pin, latch)
         self._open = self._proved = False
         self._pause_seconds, self._not_before = 0.0, 0.0
+        self._cures = (self._renew_session, self._renew_library, None)
         self.reason = "cannot use the token: it was not opened yet"
         self.recoveries = 0
         self.kek_id = ""
@@ -77,8 +86,11 @@ class RecoveringToken:
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Work on an open token; after a failure again on one opened anew, then on a library initialised anew."""
-        for cure in (self._renew_session, self._renew_library, None):
-            self.ensure_open()
+        if self.session.objects_made >= self.most_objects:
+            self._renew_library()
+        for cure in self._cures:
+            if not self._open:
+                self.ensure_open()
             try:
                 return work()
             except PKCS11Error as error:
@@ -106,6 +118,7 @@ class RecoveringToken:
 
     def _renew_library(self) -> None:
         self._drop()
+        self.session.objects_made = 0
         try:
             self._library.reset()
         except PKCS11Error as error:

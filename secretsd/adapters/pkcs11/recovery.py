@@ -69,15 +69,19 @@ class RecoveryKey:
         digest = hashlib.sha256(der).hexdigest()
         return cls(_big_endian(modulus), _big_endian(exponent), digest)
 
-    def enter(self, session: Any) -> Any:
-        """The key as a trusted session object; the session is the security officer's, who alone can trust a key."""
+    def enter(self, session: Any, *, trusted: bool = True) -> Any:
+        """The key as a trusted session object; the session is the security officer's, who alone can trust a key.
+
+        Where the module knows no trusted keys it is an ordinary one, in any session.
+        """
+        mark = {Attribute.TRUSTED: True} if trusted else {}
         return session.create_object(
             {
+                **mark,
                 Attribute.CLASS: ObjectClass.PUBLIC_KEY,
                 Attribute.KEY_TYPE: KeyType.RSA,
                 Attribute.TOKEN: False,
                 Attribute.PRIVATE: False,
-                Attribute.TRUSTED: True,
                 Attribute.WRAP: True,
                 Attribute.ENCRYPT: False,
                 Attribute.VERIFY: False,

@@ -1,4 +1,4 @@
-"""Making the root: a new token, a root KEK that only a trusted key can wrap, a MAC key, a way back for the operator."""
+"""Making the root: a new token, a root KEK that only a trusted key or none can wrap, a MAC key, a way back."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +8,14 @@ from typing import Any
 
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import attributes, faults
+from secretsd.adapters.pkcs11 import attributes, faults, trusted_wrapping
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.held_keys import UseCounter
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
 from secretsd.adapters.pkcs11.pkcs11_keystore import PKCS11KeyStore
 from secretsd.adapters.pkcs11.recovery import RecoveryKey
-from secretsd.adapters.pkcs11.root_generation import MadeRoot, make_generation
+from secretsd.adapters.pkcs11.root_generation import MadeRoot, make_fixed, make_generation
 from secretsd.adapters.pkcs11.token_staging import Staging, staged
 
 FIRST_GENERATION = 1
@@ -48,9 +48,12 @@ def create_root(
     library = Library(module, environment)
     try:
         with new_token(library, environment, label, pin) as (staged_library, session, so_pin, staging):
-            made = make_generation(staged_library, session, pin, FIRST_GENERATION, recovery_key, lambda _: None)
+            # The way out for modules without trusted keys is weaker only in that the root is for good: said, not asked.
+            make = make_generation if trusted_wrapping.offered(session) else make_fixed
+            made = make(staged_library, session, pin, FIRST_GENERATION, recovery_key, lambda _: None)
             session.close()
             keystore = PKCS11KeyStore(staged_library, label, pin, latch, uses)
+            keystore.token.session.fixed = lambda: {made.kek_id: made.check} if made.fixed else {}
             keystore.token.ensure_open()
             before_the_move(keystore, made)
             keystore.token.close()

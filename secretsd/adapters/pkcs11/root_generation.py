@@ -1,8 +1,11 @@
-"""One generation of the root: how the security officer and the user make it together, and the value that checks it.
+"""One generation of the root: how the security officer and the user make it together.
 
 The security officer makes the KEK, because only he can mark it as trusted; as he cannot make private objects it is
 public at first, and lives in his session alone. The user then copies it onto the token, private and unmodifiable. That
 copy comes last: a generation whose making was cut short has no KEK on the token, and is nothing to any key store.
+
+Where the module knows no trusted keys the user makes both keys alone, in his session; the copies on the token can never
+be wrapped again (`protection.py`), so the operator's wrap has to be made first.
 """
 
 import uuid
@@ -10,15 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import attributes, faults, known_answers
+from secretsd.adapters.pkcs11 import attributes, faults, protection
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.recovery import RecoveryKey, RecoveryWrap
+from secretsd.adapters.pkcs11.root_check import check_value
 from secretsd.adapters.pkcs11.token_session import KEK_LABEL, MAC_LABEL
-from secretsd.domain.root_keys import CHECK_BYTES, check_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class MadeRoot:
     generation: int
     check: str
     recovery: RecoveryWrap | None
+    fixed: bool = False
 
 
 def officer_session(library: Library, label: str, so_pin: str) -> Any:
@@ -87,6 +91,58 @@ def make_generation(
     return made
 
 
+def make_fixed(
+    library: Library,
+    session: Any,
+    pin: str,
+    generation: int,
+    recovery_key: RecoveryKey | None,
+    keep: Callable[[MadeRoot], None],
+) -> MadeRoot:
+    """As `make_generation`, for a module without trusted keys."""
+    identifier = uuid.uuid4()
+    kek_id = str(identifier)
+    library.become_user(session, pin)
+    sweep(session, generation)
+    kek = session.generate_key(
+        KeyType.AES,
+        256,
+        id=identifier.bytes,
+        label=f"{KEK_LABEL} {generation}",
+        capabilities=attributes.WRAPPING,
+        template=protection.FIXED_KEK_MADE,
+    )
+    mac_key = session.generate_key(
+        KeyType.GENERIC_SECRET,
+        256,
+        id=identifier.bytes,
+        label=f"{MAC_LABEL} {generation}",
+        capabilities=attributes.SIGNING,
+        template=protection.FIXED_MAC_KEY_MADE,
+    )
+    check = check_value(session, kek, mac_key, kek_id, generation)
+    recovery = None
+    if recovery_key is not None:
+        wrapped = recovery_key.wrap(recovery_key.enter(session, trusted=False), kek_id, kek, mac_key)
+        recovery = replace(wrapped, generation=generation, check=check)
+    made = MadeRoot(kek_id, generation, check, recovery, fixed=True)
+    keep(made)
+    keep_fixed(kek, mac_key)
+    return made
+
+
+def keep_fixed(kek: Any, mac_key: Any) -> None:
+    """Copy a fixed root's two keys onto the token, the KEK last, never to leave it; what they were copied from goes."""
+    kept = mac_key.copy(protection.FIXED_KEPT)
+    try:
+        kek.copy(protection.FIXED_KEPT)
+    except BaseException:
+        kept.destroy()
+        raise
+    for key in (kek, mac_key):
+        key.destroy()
+
+
 def sweep(session: Any, generation: int) -> None:
     """Remove what an attempt that was cut short left of a generation that has no KEK."""
     named = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True}
@@ -94,31 +150,3 @@ def sweep(session: Any, generation: int) -> None:
         raise ModuleRefused(f"cannot make generation {generation} of the root: the token has it already")
     for orphan in session.get_objects({**named, Attribute.LABEL: f"{MAC_LABEL} {generation}"}):
         orphan.destroy()
-
-
-def check_value(session: Any, kek: Any, mac_key: Any, kek_id: str, generation: int) -> str:
-    """A value that two tokens with the same root tell alike, 16 bytes in hexadecimal.
-
-    The first bytes of the MAC key's HMAC-SHA-256 over `check_bytes` of 32 zero bytes wrapped by the KEK (RFC 5649).
-    The operator's tool computes it from a recovery wrap in the same way.
-    """
-    zeros = session.create_object(
-        {
-            Attribute.CLASS: ObjectClass.SECRET_KEY,
-            Attribute.KEY_TYPE: KeyType.AES,
-            Attribute.VALUE: bytes(32),
-            Attribute.TOKEN: False,
-            Attribute.PRIVATE: True,
-            Attribute.SENSITIVE: False,
-            Attribute.EXTRACTABLE: True,
-            Attribute.ENCRYPT: True,
-            Attribute.WRAP: False,
-            Attribute.UNWRAP: False,
-        }
-    )
-    try:
-        wrapped = kek.wrap_key(zeros, mechanism=known_answers.require_known_answers(session)[0])
-    finally:
-        zeros.destroy()
-    covered = check_bytes(kek_id, generation, wrapped)
-    return bytes(mac_key.sign(covered, mechanism=Mechanism.SHA256_HMAC))[:CHECK_BYTES].hex()

@@ -1,7 +1,7 @@
 """Which generations of the root this key store has, had, and holds back: a file that ceremonies write.
 
-It holds no material and decides nothing about what a key opens: the token does. A running key store looks at the token
-again when the file has changed.
+It holds no material and decides nothing about what a key opens: the token does. Only of a fixed root it decides which
+one it is. A running key store looks at the token again when the file has changed.
 """
 
 from collections.abc import Iterable
@@ -47,6 +47,13 @@ class RootHistory:
             return frozenset(root.kek_id for root in self.read() if root.held)
         except (OSError, ModuleRefused):
             return frozenset()
+
+    def fixed(self) -> dict[str, str]:
+        """The check values of those that cannot be renewed, by id; ModuleRefused where nobody can tell."""
+        try:
+            return {root.kek_id: root.check for root in self.read() if root.fixed}
+        except OSError as error:
+            raise ModuleRefused(f"cannot read {self._path}: {error.strerror}") from None
 
     def add(self, root: RootKey) -> None:
         """Write down a generation, in place of what stands there of the same id."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import faults, key_kinds
+from secretsd.adapters.pkcs11 import faults, key_kinds, trusted_wrapping
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.key_rows import authenticated_bytes
 from secretsd.adapters.pkcs11.library import Library
@@ -41,7 +41,7 @@ class RootToken:
         ModuleRefused where it cannot be used, or not now: nobody waits for it in a ceremony.
         """
         token = RecoveringToken(self.library, self.label, self.pin, self.latch, lambda: None)
-        token.session.held = self.history.held
+        token.session.held, token.session.fixed = self.history.held, self.history.fixed
         try:
             token.ensure_open()
             yield token.session
@@ -51,6 +51,12 @@ class RootToken:
             raise ModuleRefused(f"cannot go on: the module answers {faults.name(error)}") from None
         finally:
             token.session.close()
+
+    def require_renewable(self, what: str) -> None:
+        """ModuleRefused where its root can never be wrapped again."""
+        with self.opened() as session:
+            if session.protection.fixed:
+                raise trusted_wrapping.cannot(what)
 
     def roots(self) -> tuple[RootKey, ...]:
         """Every generation that is on the token or is written down."""
@@ -71,6 +77,7 @@ def rotate_root(
     `keep` is told before the generation counts. `recovery_key` None is the operator's explicit refusal. A generation
     that does not pass the probe is taken away again: ModuleRefused.
     """
+    token.require_renewable("make a new root")
     known = token.roots()
     generation = max(root.generation for root in known) + 1
     _write_off(token)

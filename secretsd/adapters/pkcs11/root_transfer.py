@@ -15,11 +15,12 @@ from asn1crypto import pem
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import attributes, faults, key_kinds
+from secretsd.adapters.pkcs11 import attributes, faults, key_kinds, protection, trusted_wrapping
 from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.recovery import FORMAT, OAEP, RecoveryKey, RecoveryWrap
-from secretsd.adapters.pkcs11.root_generation import check_value, officer_session, sweep
+from secretsd.adapters.pkcs11.root_check import check_value
+from secretsd.adapters.pkcs11.root_generation import keep_fixed, officer_session, sweep
 from secretsd.adapters.pkcs11.root_rotation import RootToken
 from secretsd.adapters.pkcs11.token_session import KEK_LABEL, MAC_LABEL
 
@@ -34,6 +35,7 @@ class Received:
     kek_id: str
     generation: int
     check: str
+    fixed: bool
 
 
 def send_root(token: RootToken, so_pin: str, receiver: RecoveryKey, generation: int | None) -> RecoveryWrap:
@@ -43,6 +45,8 @@ def send_root(token: RootToken, so_pin: str, receiver: RecoveryKey, generation: 
         root = next((one for one in opened.roots.values() if one.generation == generation), root)
         if root is None:
             raise ModuleRefused(f"cannot send generation {generation} of the root: it is not on the token")
+        if root.protection.fixed:
+            raise trusted_wrapping.cannot(f"send generation {root.generation} of the root")
         kek_id, number = root.kek_id, root.generation
     try:
         session = officer_session(token.library, token.label, so_pin)
@@ -65,15 +69,18 @@ def receive_root(library: Library, session: Any, pin: str, ask: Callable[[str], 
     `ask` is told the PEM public key that the root has to be wrapped for, and returns the wrap when it has come.
     ModuleRefused, with nothing left of it on the token, where that is none, or not the root that it says it is.
     """
-    private = None
+    private, fixed = None, False
     try:
+        fixed = not trusted_wrapping.offered(session)
+        if fixed:
+            library.become_user(session, pin)
         public, private = session.generate_keypair(
             KeyType.RSA,
             _BITS,
             capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
             private_template={
                 Attribute.TOKEN: False,
-                Attribute.PRIVATE: False,
+                Attribute.PRIVATE: fixed,
                 Attribute.SENSITIVE: True,
                 Attribute.EXTRACTABLE: False,
                 Attribute.MODIFIABLE: False,
@@ -87,7 +94,7 @@ def receive_root(library: Library, session: Any, pin: str, ask: Callable[[str], 
     if wrap.format not in (TRANSFER, FORMAT) or wrap.mechanism not in OAEP or wrap.generation < 1:
         raise ModuleRefused("cannot receive a root: that is no root on its way to this token")
     try:
-        return _take(library, session, pin, private, wrap)
+        return _take(None if fixed else library, session, pin, private, wrap)
     except PKCS11Error as error:
         raise ModuleRefused(
             f"cannot receive the root: the module answers {faults.name(error)}; was it wrapped for another key?"
@@ -96,6 +103,7 @@ def receive_root(library: Library, session: Any, pin: str, ask: Callable[[str], 
 
 def existing_token(token: RootToken, so_pin: str, ask: Callable[[str], RecoveryWrap]) -> Received:
     """As `receive_root`, on a token that has a root already: a generation that another node has made."""
+    token.require_renewable("receive another generation of the root")
     known = token.roots()
 
     def asked(public_key: str) -> RecoveryWrap:
@@ -111,7 +119,8 @@ def existing_token(token: RootToken, so_pin: str, ask: Callable[[str], RecoveryW
         token.library.close_all_sessions(session.token)
 
 
-def _take(library: Library, session: Any, pin: str, private: Any, wrap: RecoveryWrap) -> Received:
+def _take(library: Library | None, session: Any, pin: str, private: Any, wrap: RecoveryWrap) -> Received:
+    """The root out of its wrap; without a library the session is the user's already, and the root will be fixed."""
     generation = wrap.generation
     parameters = {"mechanism": Mechanism.RSA_PKCS_OAEP, "mechanism_param": OAEP[wrap.mechanism]}
     named = {"id": bytes.fromhex(wrap.kek_id.replace("-", ""))}
@@ -123,9 +132,10 @@ def _take(library: Library, session: Any, pin: str, private: Any, wrap: Recovery
         **named,
         label=f"{KEK_LABEL} {generation}",
         capabilities=attributes.WRAPPING,
-        template=attributes.KEK_ORIGINAL,
+        template=protection.FIXED_KEK_MADE if library is None else attributes.KEK_ORIGINAL,
     )
-    library.become_user(session, pin)
+    if library is not None:
+        library.become_user(session, pin)
     sweep(session, generation)
     mac_key = private.unwrap_key(
         ObjectClass.SECRET_KEY,
@@ -134,21 +144,25 @@ def _take(library: Library, session: Any, pin: str, private: Any, wrap: Recovery
         **parameters,
         **named,
         label=f"{MAC_LABEL} {generation}",
-        store=True,
+        store=library is not None,
         capabilities=attributes.SIGNING,
-        template=attributes.MAC_KEY,
+        template=protection.FIXED_MAC_KEY_MADE if library is None else attributes.MAC_KEY,
     )
     try:
         check = check_value(session, original, mac_key, wrap.kek_id, generation)
         if not hmac.compare_digest(check, wrap.check or check):
             raise ModuleRefused("cannot receive the root: it is another one than it says, by its check value")
-        attributes.require_honest_mac_key(mac_key)
+        if library is None:
+            keep_fixed(original, mac_key)
+            return Received(wrap.kek_id, generation, check, fixed=True)
+        renewable = protection.RENEWABLE
+        attributes.require_honest_root_key(mac_key, renewable.mac_key, renewable.kek_looser, "the MAC key")
         original.copy(attributes.KEK_COPY)
     except BaseException:
         mac_key.destroy()
         raise
     original.destroy()
-    return Received(wrap.kek_id, generation, check)
+    return Received(wrap.kek_id, generation, check, fixed=False)
 
 
 def _named(session: Any, label: str) -> Any:

@@ -3,6 +3,7 @@
 Its factors stand here, so it guards nothing and must guard nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, ObjectClass
@@ -32,8 +33,8 @@ def public_numbers() -> tuple[bytes, bytes]:
     return _bytes(MODULUS), _bytes(EXPONENT)
 
 
-def enter(session: Any, kind: KeyKind) -> Any:
-    """The private key as a session object, guarded and used as a CMK of that kind; PKCS11Error."""
+def enter(session: Any, kind: KeyKind, template: Mapping[Attribute, Any]) -> Any:
+    """The private key as a session object, guarded by the template and used as a CMK of that kind; PKCS11Error."""
     exponent = pow(EXPONENT, -1, (_P - 1) * (_Q - 1))
     numbers = {
         Attribute.MODULUS: MODULUS,
@@ -52,7 +53,7 @@ def enter(session: Any, kind: KeyKind) -> Any:
             Attribute.TOKEN: False,
             **attributes.uses_of_private(kind.uses),
             **{name: _bytes(number) for name, number in numbers.items()},
-            **attributes.CMK,
+            **template,
         }
     )
 

@@ -82,7 +82,7 @@ def answer(material: bytes, public_key: bytes) -> bytes:
 
 def seal(session: "TokenSession", root: "Root", key: KeyMetadata | WrappedKey, material: bytes) -> bytes:
     """The blob for that material; PKCS11Error."""
-    guard, _ = key_kinds.generate(session.owner, _GUARD)
+    guard, _ = session.make(_GUARD)
     wrapped = session.wrap(root, guard)
     iv = os.urandom(IV_BYTES)
     sealed = symmetric.seal(guard, iv, _bound(key), material)

@@ -3,22 +3,22 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pkcs11 import Attribute, Mechanism, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from secretsd.adapters.pkcs11 import abilities, attributes, faults, guarding, key_kinds, known_answers
+from secretsd.adapters.pkcs11 import abilities, attributes, faults, key_kinds, known_answers, root_proof
 from secretsd.adapters.pkcs11.faults import ModuleRefused, PinRefused
 from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair, kind_for
-from secretsd.adapters.pkcs11.key_rows import WRAPPED_AES_256_BYTES
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
+from secretsd.adapters.pkcs11.protection import FIXED, RENEWABLE, Protection
 from secretsd.adapters.pkcs11.suites import suite_of_new_keys
 from secretsd.domain.errors import Internal
-from secretsd.domain.key_specs import KeySpec, KeyUsage
+from secretsd.domain.key_specs import SPECS, KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
 
 KEK_LABEL = "secretsd root kek"
@@ -34,13 +34,16 @@ class Root:
     kek: Any
     mac_key: Any
     generation: int
+    protection: Protection = RENEWABLE
 
 
 class TokenSession:
     """A logged-in token. Any method may raise PKCS11Error; the session is then closed and opened anew by the caller.
 
     Generations of the root are told apart by CKA_ID and ordered by the number at the end of their labels. The newest
-    is `current`, save those whose ids `held` tells.
+    is `current`, save those whose ids `held` tells. `fixed` tells which of them can never be renewed, each with its
+    check value: any other one must be trusted by the security officer. `objects_made` counts the session objects of
+    keys since somebody set it to 0.
     """
 
     def __init__(self, library: Library, label: str, pin: str, latch: PinLatch) -> None:
@@ -51,11 +54,13 @@ class TokenSession:
         self.roots: dict[str, Root] = {}
         self.current: Root | None = None
         self.held: Callable[[], Collection[str]] = tuple
+        self.fixed: Callable[[], Mapping[str, str]] = dict
         self._look_again = 0.0
         self.kwp: Mechanism | None = None
         self.suites: frozenset[int] = frozenset()
         self.inabilities: dict[str, str] = {}
         self._unfinished: set[str] = set()
+        self.objects_made = 0
 
     def open(self) -> None:
         """Log in and find the root keys. PinRefused (latched) or ModuleRefused where trying again cannot help.
@@ -81,6 +86,13 @@ class TokenSession:
         self._latch.open()
         self.owner = self._token.open(attribute_mapper=attributes.Mapper())
         self._find_roots()
+        for root in self.roots.values():
+            root_proof.recognise(self, root, self.fixed())
+
+    @property
+    def protection(self) -> Protection:
+        """How new keys are kept here."""
+        return self.current.protection if self.current is not None else RENEWABLE
 
     def close(self) -> None:
         """End all sessions on the token, and so the login; never raises."""
@@ -95,7 +107,7 @@ class TokenSession:
             known_answers.require_mechanisms(self._token)
             self.kwp, self.suites = known_answers.require_known_answers(self.owner)
             for root in self.roots.values():
-                self._prove_root(root)
+                root_proof.prove(self, root)
             if self.current is not None:
                 self.inabilities = abilities.inabilities(self, self.current)
         except PKCS11Error as error:
@@ -120,8 +132,9 @@ class TokenSession:
         try:
             self._find_roots()
             for root in self.roots.values():
+                root_proof.recognise(self, root, self.fixed())
                 if root.kek_id not in before[0]:
-                    self._prove_root(root)
+                    root_proof.prove(self, root)
         except (ModuleRefused, PKCS11Error):
             self.roots, self.current = before
             raise
@@ -140,9 +153,15 @@ class TokenSession:
         """The suite that a new key of the spec gets here."""
         return suite_of_new_keys(spec, self.suites)
 
+    def make(self, kind: KeyKind) -> tuple[Any, bytes]:
+        """A new key as a session object, and its public key (`key_kinds.generate`)."""
+        self.objects_made += 1 + SPECS[kind.spec].asymmetric
+        resident = {Attribute.TOKEN: False} if kind.resident else None
+        return key_kinds.generate(self.owner, kind, resident, self.protection.made)
+
     def completed(self, kind: KeyKind, key: Any) -> Any:
-        """The key with the MAC key that its kind wants beside it, which the module makes also for imported keys."""
-        return Pair(key, key_kinds.generate(self.owner, kind.partner)[0]) if kind.paired else key
+        """The key with the MAC key that its kind wants beside it."""
+        return Pair(key, self.make(kind.partner)[0]) if kind.paired else key
 
     def unwrap(self, root: Root, kind: KeyKind, blob: bytes) -> Any:
         """The CMK in the blob as a session object, or as a pair of them; the blob's MAC has been checked before."""
@@ -150,13 +169,14 @@ class TokenSession:
             end = kind.wrapped_bytes
             cipher = self.unwrap(root, replace(kind, paired=False), blob[:end])
             return Pair(cipher, self.unwrap(root, kind.partner, blob[end:]))
+        self.objects_made += 1
         return root.kek.unwrap_key(
             kind.object_class,
             kind.key_type,
             blob,
             mechanism=self.kwp,
             capabilities=kind.uses,
-            template=attributes.CMK,
+            template=root.protection.loaded,
         )
 
     def make_resident(self, kind: KeyKind, key_id: str, version: int) -> tuple[bytes, bytes]:
@@ -187,7 +207,8 @@ class TokenSession:
         }
         found = list(self.owner.get_objects(wanted))
         if not found:
-            self._find_roots()  # a lost login finds nothing at all, and is an error like any other
+            with contextlib.suppress(ModuleRefused):  # as above
+                self.look_for_roots()  # a lost login finds nothing at all, and is an error like any other
             raise Internal(f"cannot use key {key.key_id}: its material is not on the token")
         return found[0]
 
@@ -222,8 +243,9 @@ class TokenSession:
             if found.setdefault((kek_id, int(generation)), {}).setdefault(label, key) is not key:
                 raise ModuleRefused(f"cannot use the token {self._label}: two of its keys are one part of the root")
         # A KEK is copied to the token last and destroyed first, so one half alone is what a ceremony was cut short at.
+        fixed = self.fixed()
         roots = [
-            Root(kek_id, keys[KEK_LABEL], keys[MAC_LABEL], generation)
+            Root(kek_id, keys[KEK_LABEL], keys[MAC_LABEL], generation, FIXED if kek_id in fixed else RENEWABLE)
             for (kek_id, generation), keys in found.items()
             if keys.keys() == {KEK_LABEL, MAC_LABEL}
         ]
@@ -234,33 +256,6 @@ class TokenSession:
             raise RootMissing(f"cannot use the token {self._label}: it has no root keys of secretsd")
         self.roots = {root.kek_id: root for root in roots}
         self.current = max(wrapping, key=lambda root: root.generation)
-
-    def _prove_root(self, root: Root) -> None:
-        attributes.require_honest_kek(root.kek)
-        attributes.require_honest_mac_key(root.mac_key)
-        self._prove_wrapping(root)
-
-    def _prove_wrapping(self, root: Root) -> None:
-        kind = kind_for(KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT)
-        cmk, _ = key_kinds.generate(self.owner, kind)
-        attributes.require_honest_cmk(cmk)
-        blob = self.wrap(root, cmk)
-        if len(blob) != WRAPPED_AES_256_BYTES:
-            raise ModuleRefused("cannot use the module: a wrapped AES-256 key has not 40 bytes")
-        back = self.unwrap(root, kind, blob)
-        attributes.require_honest_cmk(back)
-        guarding.require_guarded(self, root, kind, back, blob)
-        self._prove_that_the_root_wraps_no_root(root)
-        back.destroy()
-        cmk.destroy()
-
-    def _prove_that_the_root_wraps_no_root(self, root: Root) -> None:
-        for key in (root.kek, root.mac_key):
-            try:
-                root.kek.wrap_key(key, mechanism=self.kwp)
-            except PKCS11Error:
-                continue
-            raise ModuleRefused("cannot trust the module: the root KEK can wrap a root key")
 
 
 def _resident_label(key_id: str, version: int | str) -> str:

@@ -35,10 +35,22 @@ class VouchedRows:
             raise Internal(f"cannot use key {key.key_id}: its row is not what the key store made")
         return root
 
-    def row(self, root: Root, metadata: KeyMetadata, blob: bytes, public_key: bytes, answer: bytes = b"") -> WrappedKey:
-        """The row of new material; `answer` is what its fingerprint is made of, for what was imported."""
+    def row(
+        self,
+        root: Root,
+        metadata: KeyMetadata,
+        blob: bytes,
+        public_key: bytes,
+        answer: bytes = b"",
+        suite: int | None = None,
+    ) -> WrappedKey:
+        """The row of new material; `answer` is what its fingerprint is made of, for what was imported.
+
+        `suite` is that of a new key unless it is given.
+        """
         fingerprint = self.fingerprint(root, metadata, answer) if answer else b""
-        suite, level = self._session.suite_of_new(metadata.spec), protection_level(metadata.spec)
+        suite = self._session.suite_of_new(metadata.spec) if suite is None else suite
+        level = protection_level(metadata.spec)
         row = WrappedKey(
             metadata.account, metadata.key_id, metadata.version, metadata.spec, metadata.usage, metadata.origin,
             level, suite, root.kek_id, blob, b"", public_key=public_key, fingerprint=fingerprint,

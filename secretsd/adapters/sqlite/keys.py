@@ -14,6 +14,7 @@ from secretsd.domain.secrets import SecretVersion
 from secretsd.ports.readers import ANY_KEY, KeyFilter
 
 _COUNT_GUARDS = RECORD_QUERIES["key_guard_count"].sql
+_COUNT_WRAPPED = RECORD_QUERIES["count_wrapped_otherwise"].sql
 
 
 class SqliteKeys:
@@ -88,8 +89,16 @@ class SqliteKeys:
         return await self._reads.many(ReEncryption, "reencryptions_due", (now_ms, limit))
 
     async def wrapped_otherwise(self, kek_id: str, after: tuple[str, str, int], limit: int) -> Sequence[WrappedKey]:
-        """Key versions that another root KEK wraps."""
+        """Key versions that need another root KEK."""
         return await self._reads.many(WrappedKey, "key_versions_wrapped_otherwise", (kek_id, *after, limit))
+
+    async def count_wrapped_otherwise(self, kek_id: str) -> int:
+        """How many of them have their material wrapped by that one."""
+
+        def count(main: apsw.Connection, _: apsw.Connection) -> int:
+            return int(str(fetch(main, _COUNT_WRAPPED, (kek_id,))[0][0]))
+
+        return await self._reads.long(count)
 
 
 def _value(kind: Enum | None) -> str | None:

@@ -30,7 +30,7 @@ def attest(
         output.unlink(missing_ok=True)
         end(str(error))
     write_document(output, told)
-    for sentence in problems(told["evidence"]):
+    for sentence in (*problems(told["evidence"]), *fixed_roots(told["evidence"])):
         typer.echo(sentence, err=True)
     if told.get("public_key"):
         typer.echo(f"signed by the token's key {fingerprint(told['public_key'])}")
@@ -64,7 +64,7 @@ def verify_evidence(
         end("cannot trust the evidence: its signature is not that key's")
     except (KeyError, TypeError, ValueError, AttributeError):
         end(f"cannot check {evidence}: it is no signed evidence")
-    for sentence in found:
+    for sentence in (*found, *fixed_roots(told["evidence"])):
         typer.echo(sentence, err=True)
     typer.echo(f"signed by the key {fingerprint(pem)}")
     if public_key is None:
@@ -88,6 +88,15 @@ def problems(evidence: dict[str, Any]) -> list[str]:
             if root[name][use] is not False:
                 found.append(f"root {root['generation']} {name}: it may {use}")
     return found
+
+
+def fixed_roots(evidence: dict[str, Any]) -> list[str]:
+    """A sentence for each root that cannot be renewed: no problem, but whoever reads the evidence should know."""
+    return [
+        f"root {root['generation']}: it can never be renewed, because the module wraps by no trusted keys"
+        for root in evidence["roots"]
+        if not root.get("renewable", True)
+    ]
 
 
 def _keys(evidence: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

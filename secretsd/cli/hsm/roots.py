@@ -1,5 +1,6 @@
 """The root of this host: made, renewed, used, destroyed, and how it stands."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from secretsd.cli.hsm.app import (
 )
 from secretsd.client.errors import ClientError
 from secretsd.domain.errors import SecretsdError
+from secretsd.domain.key_import import TOKEN_SECONDS
 from secretsd.settings import DEFAULT_CONFIG, Settings
 from secretsd.supervisor.ceremony import CeremonyFailed
 from secretsd.supervisor.initialise import CannotInitialise
@@ -58,6 +60,7 @@ def status(config: Config = DEFAULT_CONFIG, pin_fd: PinFd = None, ask_pin: AskPi
     listed = _held(held, "roots")
     stored = _stored(held.settings)
     left = {root.kek_id: root.key_versions for root in stored.roots} if stored else {}
+    absent = {root.kek_id: root.absent_versions for root in stored.roots} if stored else {}
     for root in listed["roots"]:
         kek_id = root["kek_id"]
         typer.echo(f"generation {root['generation']}  {kek_id}  {_state(root, listed['current'])}")
@@ -67,6 +70,8 @@ def status(config: Config = DEFAULT_CONFIG, pin_fd: PinFd = None, ask_pin: AskPi
             typer.echo("  the storage key is sealed under it")
         if (count := left.get(kek_id)) is not None and root["destroyed_ms"] is None:
             typer.echo(f"  {count} stored key versions are still wrapped by it")
+        if (away := absent.get(kek_id)) and root["destroyed_ms"] is None:
+            typer.echo(f"  {away} imported keys whose material is away are known again by it alone")
     if stored is None:
         typer.echo("what storage holds is not known: the daemon does not answer")
 
@@ -123,6 +128,9 @@ def destroy_root(
     generation: Generation,
     config: Config = DEFAULT_CONFIG,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    give_up_imports: Annotated[
+        bool, typer.Option(help="Though imported material that is away can then never come back.")
+    ] = False,
     pin_fd: PinFd = None,
     ask_pin: AskPin = False,
 ) -> None:
@@ -131,24 +139,38 @@ def destroy_root(
     stored = _stored(held.settings)
     if stored is None:
         end(f"cannot destroy generation {generation}: the daemon does not answer, so nobody knows what it still wraps")
-    _require_unused(stored, generation)
+    _require_unused(stored, generation, give_up_imports)
     if not yes:
         typer.confirm(
             f"Destroy generation {generation} for good? No backup of the storage from before it was replaced can be "
-            "restored then. Have a backup from after that.",
+            f"restored then. Have a backup from after that.{_imports_under_way(stored, generation)}",
             abort=True,
         )
     listed = _held(held, "destroy-root", generation=generation)
     gone = next(root for root in listed["roots"] if root["generation"] == generation)
-    moment = datetime.fromtimestamp(gone["destroyed_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    typer.echo(f"destroyed generation {generation} at {moment}")
+    typer.echo(f"destroyed generation {generation} at {_moment(gone['destroyed_ms'])}")
     typer.echo(
         "Keys that were destroyed before, and wrapped by no later generation, are erased from all backups from now on, "
         "once its recovery wraps and its copies on other tokens are destroyed as well: nobody can see those from here."
     )
 
 
-def _require_unused(stored: DescribeRootKeysResponse, generation: int) -> None:
+def _imports_under_way(stored: DescribeRootKeysResponse, generation: int) -> str:
+    """A warning for as long as an import may be under way whose key pair this generation wraps: storage holds none."""
+    later = [root.made_ms for root in stored.roots if root.generation > generation and not root.held]
+    until_ms = min(later, default=0) + TOKEN_SECONDS * 1000
+    if until_ms < time.time() * 1000:
+        return ""
+    return (
+        f" Imports that were begun under it cannot be finished then; by {_moment(until_ms)} none is left."
+    )
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _require_unused(stored: DescribeRootKeysResponse, generation: int, give_up_imports: bool = False) -> None:
     found = [root for root in stored.roots if root.generation == generation and root.destroyed_ms is None]
     if not found:
         end(f"cannot destroy generation {generation}: the key store has none such")
@@ -156,6 +178,11 @@ def _require_unused(stored: DescribeRootKeysResponse, generation: int) -> None:
         end(f"cannot destroy generation {generation}: it is the one that wraps now")
     if found[0].key_versions:
         end(f"cannot destroy generation {generation}: {found[0].key_versions} stored key versions are wrapped by it")
+    if (away := found[0].absent_versions) and not give_up_imports:
+        end(
+            f"cannot destroy generation {generation}: {away} imported keys whose material is away are known again by "
+            "it alone; have the material imported again, or the keys deleted, or give them up (--give-up-imports)"
+        )
     if stored.escrowed:
         end(f"cannot destroy generation {generation}: {stored.escrowed} candidates in the escrow may need it")
 
@@ -188,5 +215,5 @@ def _state(root: dict[str, Any], current: str) -> str:
     if root["destroyed_ms"] is not None:
         return "destroyed"
     if root["kek_id"] == current:
-        return "wraps"
+        return "wraps, and can never be renewed" if root["fixed"] else "wraps"
     return "held" if root["held"] else "opens what it wrapped"

@@ -23,6 +23,7 @@ class Seen(Protocol):
     keystore_status: KeyStoreStatus | None
     storage_reason: str
     rotation_states: Mapping[RotationState, int]
+    left_to_rewrap: int | None
 
     @property
     def well(self) -> bool: ...
@@ -54,14 +55,19 @@ def health_page(seen: Seen) -> Page:
 
 
 def metrics_page(
-    pipeline: Pipeline, seen: Seen, listeners: list[Any], statistics: Callable[[], Mapping[str, int]] = dict
+    pipeline: Pipeline,
+    seen: Seen,
+    listeners: list[Any],
+    statistics: Callable[[], Mapping[str, int]] = dict,
+    rewrapped: Callable[[], int] = int,
 ) -> Page:
     """`GET /metrics` in Prometheus's text form; names of operations, outcomes and states only.
 
-    `statistics` are the storage's own counts since the start, by name.
+    `statistics` are the storage's own counts since the start, by name; `rewrapped` key versions this worker has moved
+    to a newer root.
     """
     registry = CollectorRegistry()
-    registry.register(_Metrics(pipeline, seen, listeners, statistics))
+    registry.register(_Metrics(pipeline, seen, listeners, statistics, rewrapped))
 
     def page() -> tuple[int, str, bytes]:
         return 200, METRICS, generate_latest(registry)
@@ -78,12 +84,14 @@ class _Metrics:
         seen: Seen,
         listeners: list[Connections],
         statistics: Callable[[], Mapping[str, int]],
+        rewrapped: Callable[[], int],
     ) -> None:
         self._counts = pipeline.counts
         self._held = pipeline.parts.barrier.held
         self._seen = seen
         self._listeners = listeners
         self._statistics = statistics
+        self._rewrapped = rewrapped
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of this worker."""
@@ -109,6 +117,15 @@ class _Metrics:
         yield GaugeMetricFamily("secretsd_keystore_up", "1 while the key store answers.", up)
         if status is not None:
             yield from _keystore_metrics(status)
+        if self._seen.left_to_rewrap is not None:
+            yield GaugeMetricFamily(
+                "secretsd_key_versions_under_older_roots",
+                "Stored key versions that an older root still wraps.",
+                self._seen.left_to_rewrap,
+            )
+        yield CounterMetricFamily(
+            "secretsd_rewrapped_key_versions", "Key versions moved to a newer root by this worker.", self._rewrapped()
+        )
         up = int(not self._seen.storage_reason)
         yield GaugeMetricFamily("secretsd_storage_up", "1 while the storage answers.", up)
 

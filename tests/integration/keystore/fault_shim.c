@@ -14,6 +14,8 @@
  * What a module is, rather than what happens to it once; other faults of the same function go on beside it:
  * hide VALUE       leave the mechanism VALUE out of C_GetMechanismList
  * refuse VALUE     CKR_MECHANISM_INVALID to whoever begins something by the mechanism VALUE
+ * unknown VALUE    CKR_ATTRIBUTE_TYPE_INVALID to whoever names the attribute VALUE, in whatever function
+ * untrust          say that 40 bytes were wrapped where C_WrapKey was refused because the wrapping key is not trusted
  * flip VALUE       turn over the boolean attribute VALUE in what C_GetAttributeValue answers
  * show VALUE       tell some bytes where C_GetAttributeValue was asked for the attribute VALUE and must not tell it
  * permit           say that 40 bytes were wrapped where C_WrapKey was refused
@@ -63,24 +65,42 @@
         return is(fault, "after") ? fault->value : answer; \
     }
 
+/* Whatever comes with a template may name an attribute that the module does not know. */
+#define FORWARD_TEMPLATE(name, parameters, arguments, known, mechanism) \
+    static CK_RV shim_##name parameters                 \
+    {                                                   \
+        struct fault *fault = due(#name, NULL);         \
+        if (is(fault, "return"))                        \
+            return fault->value;                        \
+        if ((mechanism) && refused(#name, mechanism))   \
+            return CKR_MECHANISM_INVALID;               \
+        if (!(known))                                   \
+            return CKR_ATTRIBUTE_TYPE_INVALID;          \
+        before(fault);                                  \
+        CK_RV answer = real->name arguments;            \
+        return is(fault, "after") ? fault->value : answer; \
+    }
+
 typedef CK_SESSION_HANDLE S;
 typedef CK_OBJECT_HANDLE O;
+static CK_MECHANISM *const none = NULL;
 
 FORWARD(C_Initialize, (void *a), (a))
 FORWARD(C_GetSlotList, (CK_BBOOL a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c))
 FORWARD(C_GetTokenInfo, (CK_SLOT_ID a, CK_TOKEN_INFO *b), (a, b))
-FORWARD(C_CreateObject, (S s, CK_ATTRIBUTE *a, CK_ULONG b, O *c), (s, a, b, c))
+FORWARD_TEMPLATE(C_CreateObject, (S s, CK_ATTRIBUTE *a, CK_ULONG b, O *c), (s, a, b, c), knows(a, b), none)
 FORWARD(C_DestroyObject, (S s, O a), (s, a))
 FORWARD(C_FindObjectsInit, (S s, CK_ATTRIBUTE *a, CK_ULONG b), (s, a, b))
 FORWARD(C_FindObjects, (S s, O *a, CK_ULONG b, CK_ULONG *c), (s, a, b, c))
 FORWARD_MECHANISM(C_EncryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
 FORWARD_MECHANISM(C_DecryptInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
 FORWARD_MECHANISM(C_SignInit, (S s, CK_MECHANISM *a, O b), (s, a, b))
-FORWARD_MECHANISM(C_GenerateKey, (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, O *d), (s, a, b, c, d))
+FORWARD_TEMPLATE(C_GenerateKey, (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, O *d), (s, a, b, c, d),
+                 knows(b, c), a)
 FORWARD(C_GenerateRandom, (S s, CK_BYTE *a, CK_ULONG b), (s, a, b))
-FORWARD_MECHANISM(C_GenerateKeyPair,
-                  (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, CK_ATTRIBUTE *d, CK_ULONG e, O *f, O *g),
-                  (s, a, b, c, d, e, f, g))
+FORWARD_TEMPLATE(C_GenerateKeyPair,
+                 (S s, CK_MECHANISM *a, CK_ATTRIBUTE *b, CK_ULONG c, CK_ATTRIBUTE *d, CK_ULONG e, O *f, O *g),
+                 (s, a, b, c, d, e, f, g), knows(b, c) && knows(d, e), a)
 FORWARD_OUTPUT(C_Encrypt, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
 FORWARD_OUTPUT(C_Decrypt, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
 FORWARD_OUTPUT(C_Sign, (S s, CK_BYTE *a, CK_ULONG b, CK_BYTE *c, CK_ULONG *d), (s, a, b, c, d), c, d)
@@ -96,7 +116,8 @@ static CK_RV shim_C_WrapKey(S s, CK_MECHANISM *a, O by, O key, CK_BYTE *out, CK_
     CK_RV answer = real->C_WrapKey(s, a, by, key, out, size);
     if (is(fault, "garble") && answer == CKR_OK && out && *size)
         out[0] ^= 1;
-    if (answer != CKR_OK && concerns(due("C_WrapKey", "permit"), s, key)) {
+    if ((answer != CKR_OK && concerns(due("C_WrapKey", "permit"), s, key)) ||
+        (answer == CKR_KEY_NOT_WRAPPABLE && due("C_WrapKey", "untrust"))) {
         *size = 40;
         return CKR_OK;
     }
@@ -111,6 +132,8 @@ static CK_RV shim_C_UnwrapKey(S s, CK_MECHANISM *a, O by, CK_BYTE *blob, CK_ULON
         return fault->value;
     if (refused("C_UnwrapKey", a))
         return CKR_MECHANISM_INVALID;
+    if (!knows(asked, count))
+        return CKR_ATTRIBUTE_TYPE_INVALID;
     before(fault);
     static CK_BBOOL true_ = CK_TRUE;
     struct weak wanted = {0, CK_TRUE, CK_TRUE};
@@ -141,6 +164,8 @@ static CK_RV shim_C_CopyObject(S s, O object, CK_ATTRIBUTE *a, CK_ULONG count, O
     struct fault *fault = due("C_CopyObject", NULL);
     if (is(fault, "return"))
         return fault->value;
+    if (!knows(a, count))
+        return CKR_ATTRIBUTE_TYPE_INVALID;
     CK_RV answer = real->C_CopyObject(s, object, a, count, copy);
     if (answer != CKR_OK && concerns(due("C_CopyObject", "copy"), s, object)) {
         CK_OBJECT_CLASS class = CKO_DATA;
@@ -156,6 +181,8 @@ static CK_RV shim_C_SetAttributeValue(S s, O object, CK_ATTRIBUTE *a, CK_ULONG c
     struct fault *fault = due("C_SetAttributeValue", NULL);
     if (is(fault, "return"))
         return fault->value;
+    if (!knows(a, count))
+        return CKR_ATTRIBUTE_TYPE_INVALID;
     CK_RV answer = real->C_SetAttributeValue(s, object, a, count);
     return answer != CKR_OK && concerns(due("C_SetAttributeValue", "set"), s, object) ? CKR_OK : answer;
 }
@@ -187,6 +214,11 @@ static CK_RV shim_C_GetAttributeValue(S session, O object, CK_ATTRIBUTE *attribu
     if (fault)
         return fault->value;
     CK_RV answer = real->C_GetAttributeValue(session, object, attributes, count);
+    for (CK_ULONG place = 0; place < count; place++)
+        if (unknown(attributes[place].type)) {
+            attributes[place].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+            answer = CKR_ATTRIBUTE_TYPE_INVALID;
+        }
     if ((fault = due("C_GetAttributeValue", "show")) && concerns(fault, session, object))
         for (CK_ULONG place = 0; place < count; place++)
             if (attributes[place].type == (CK_ATTRIBUTE_TYPE)(fault->value & 0xffffffff)) {

@@ -30,7 +30,8 @@ struct weak {
 };
 static struct weak weak[MOST_WEAK];
 static int weak_count;
-static const char *const standing[] = {"hide", "refuse", "flip", "show", "permit", "copy", "set", "obey"};
+static const char *const standing[] = {"hide", "refuse", "flip", "show", "permit", "copy", "set", "obey",
+                                       "unknown", "untrust"};
 
 static void read_control(void)
 {
@@ -105,6 +106,26 @@ static int refused(const char *function, CK_MECHANISM *mechanism)
             (strcmp(fault->function, "*") == 0 || strcmp(fault->function, function) == 0))
             return 1;
     return 0;
+}
+
+/* Whether the module has never heard of an attribute; templates may stand inside templates. */
+static int unknown(CK_ATTRIBUTE_TYPE type)
+{
+    read_control();
+    for (struct fault *fault = faults; fault < faults + fault_count; fault++)
+        if (is(fault, "unknown") && fault->value == type)
+            return 1;
+    return 0;
+}
+
+static int knows(CK_ATTRIBUTE *attributes, CK_ULONG count)
+{
+    for (CK_ATTRIBUTE *one = attributes; one < attributes + count; one++) {
+        int nested = one->type == CKA_WRAP_TEMPLATE || one->type == CKA_UNWRAP_TEMPLATE;
+        if (unknown(one->type) || (nested && !knows(one->pValue, one->ulValueLen / sizeof *one)))
+            return 0;
+    }
+    return 1;
 }
 
 static void trace(const char *function)

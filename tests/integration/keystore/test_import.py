@@ -243,8 +243,8 @@ async def test_the_same_material_is_known_again_after_the_root_was_renewed(tmp_p
             new = await keystore.import_key(*asked, wrapped)
             assert new.kek_id == made["root"]["kek_id"] != old.kek_id
             assert new.fingerprint != old.fingerprint
-            assert await keystore.import_key(*asked, wrapped, old.kek_id) == old, "compared as it was made"
-            assert (await keystore.import_key(*asked, other, old.kek_id)).fingerprint != old.fingerprint
+            assert await keystore.import_key(*asked, wrapped, old) == old, "compared as it was made"
+            assert (await keystore.import_key(*asked, other, old)).fingerprint != old.fingerprint
             assert await keystore.rewrap(old) == new
         await keystore.close()
 

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pkcs11
 from pkcs11 import Attribute as A
 from pkcs11.exceptions import PKCS11Error
-from secretsd.adapters.pkcs11 import attributes, faults, guarding, key_kinds, known_answers
+from secretsd.adapters.pkcs11 import attributes, faults, guarding, key_kinds, known_answers, protection
 from secretsd.domain.key_specs import SPECS, KeySpec
 
 lib = pkcs11.lib(sys.argv[1])
@@ -40,7 +40,7 @@ for spec in (KeySpec.AES_256, KeySpec.HMAC_256):
     key, _ = key_kinds.generate(session, kind)
     step(f"{spec.value} by its attributes", lambda: attributes.require_honest_cmk(
         key, kind.uses, kind.object_class, kind.key_type))
-    opened = SimpleNamespace(owner=session, kwp=None)
+    opened = SimpleNamespace(owner=session, kwp=None, protection=protection.RENEWABLE)
     step(f"{spec.value} under attack", lambda: guarding.require_guarded(opened, None, kind, key))
 print(json.dumps(told))
 """

@@ -1,13 +1,15 @@
 """What the commands of the key ceremony decide by themselves, before or after the HSM is asked."""
 
+import time
 from typing import Any
 
 import pytest
 
 from secretsd.api.root_keys import DescribeRootKeysResponse, RootKeyDescription
 from secretsd.cli.hsm.evidence import problems
-from secretsd.cli.hsm.roots import _require_unused
+from secretsd.cli.hsm.roots import _imports_under_way, _require_unused
 from secretsd.cli.hsm.transfer import fingerprint
+from secretsd.domain.key_import import TOKEN_SECONDS
 
 
 def stored(escrowed: int = 0, **old: Any) -> DescribeRootKeysResponse:
@@ -28,10 +30,28 @@ def test_a_root_that_nothing_needs_may_be_destroyed() -> None:
     _require_unused(stored(), 1)
 
 
+def test_imports_are_given_up_only_in_so_many_words(capsys: pytest.CaptureFixture[str]) -> None:
+    away = stored(absent_versions=2)
+    _require_unused(away, 1, give_up_imports=True)
+    with pytest.raises(SystemExit):
+        _require_unused(stored(absent_versions=2, key_versions=1), 1, give_up_imports=True)
+    assert "1 stored key versions are wrapped by it" in capsys.readouterr().err
+
+
+def test_imports_that_were_begun_under_it_are_warned_of_for_as_long_as_their_tokens_hold() -> None:
+    old = RootKeyDescription(kek_id="a", generation=1, made_ms=0, wraps=False, held=False)
+    for age_seconds, warned in ((0, True), (TOKEN_SECONDS - 60, True), (TOKEN_SECONDS + 60, False)):
+        made_ms = int((time.time() - age_seconds) * 1000)
+        new = RootKeyDescription(kek_id="b", generation=2, made_ms=made_ms, wraps=True, held=False)
+        told = _imports_under_way(DescribeRootKeysResponse(roots=(old, new), unknown=0, escrowed=0), 1)
+        assert ("cannot be finished" in told) is warned
+
+
 @pytest.mark.parametrize(
     ("found", "generation", "reason"),
     [
         (stored(key_versions=3), 1, "3 stored key versions are wrapped by it"),
+        (stored(absent_versions=2), 1, "2 imported keys whose material is away are known again by it alone"),
         (stored(escrowed=2), 1, "2 candidates in the escrow may need it"),
         (stored(), 2, "it is the one that wraps now"),
         (stored(key_versions=None), 1, "it is the one that wraps now"),

@@ -15,9 +15,11 @@ from secretsd.domain.records import RECORDS
 from secretsd.operations.registry import OPERATIONS
 from secretsd.operations.root_rewrap import RewrapKeyVersionRequest
 from secretsd.ports.storage import Add, Replace, UnitOfWork
+from secretsd.services.key_deletion import KeyDeletions
 from secretsd.services.root_rewrap import RootRewraps
 from secretsd.testing import samples
 from secretsd.testing.storage import authenticator, temporary_storage
+from tests.unit.operations import importing
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -218,3 +220,57 @@ async def test_a_key_that_is_not_destroyed_is_erased_from_nothing(house: Any, to
     key = await house.call("CreateKey")
     with pytest.raises(tools.Failed, match="invalid-state"):
         await house.call("DescribeErasure", key=key.id)
+
+
+async def test_imported_material_that_is_away_still_needs_the_root_that_knows_it(house: Any) -> None:
+    key, material = await importing.external(house), bytes(range(32))
+    await importing.bring(house, key, material)
+    await house.call("DeleteImportedKeyMaterial", key=key)
+    old = house.keystore.roots[0].kek_id
+    house.keystore.renew_root()
+    service = RootRewraps(house.pipeline, unpaced)
+    await service.ensure()
+
+    async def needed() -> tuple[int | None, int | None]:
+        root = (await house.call("DescribeRootKeys")).roots[0]
+        return root.key_versions, root.absent_versions
+
+    assert await needed() == (0, 1)
+    events = len(await house.events())
+    assert await service.ensure() == 0
+    assert len(await house.events()) == events, "nothing is tried that cannot be done"
+    await importing.bring(house, key, material)
+    assert (await house.storage.keys.version(house.account, key, 1)).kek_id == old
+    assert await needed() == (1, 0)
+    assert await service.ensure() == 1
+    assert await needed() == (0, 0)
+
+
+async def test_a_key_that_is_erased_meanwhile_needs_no_root(house: Any) -> None:
+    key = await importing.external(house)
+    await importing.bring(house, key, bytes(range(32)))
+    await house.call("DeleteImportedKeyMaterial", key=key)
+    house.keystore.renew_root()
+    await house.call("ScheduleKeyDeletion", key=key, pending_window_days=7)
+    house.clock.pass_days(8)
+    assert await KeyDeletions(house.pipeline).ensure() == 1
+    root = (await house.call("DescribeRootKeys")).roots[0]
+    assert root.absent_versions == 0
+
+
+async def test_keys_move_no_faster_than_was_asked_for_and_are_counted(house: Any) -> None:
+    for _ in range(4):
+        await house.call("CreateKey")
+    house.keystore.renew_root()
+    paused: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+
+    number = len(await versions(house))
+    service = RootRewraps(house.pipeline, pause, keys_per_second=0.01)
+    assert service.rewrapped == 0
+    left = await house.storage.keys.count_wrapped_otherwise(house.keystore.roots[-1].kek_id)
+    assert left == number == await service.ensure() == service.rewrapped
+    assert sum(paused) == pytest.approx(number * 100, rel=0.1)
+    assert await house.storage.keys.count_wrapped_otherwise(house.keystore.roots[-1].kek_id) == 0

@@ -107,10 +107,14 @@ WHERE next_due_ms IS NOT NULL AND next_due_ms <= ?1 ORDER BY next_due_ms LIMIT ?
 SELECT 1 FROM secret_versions WHERE account = ?1 AND key_id = ?2 LIMIT ?3;
 
 -- key_versions_wrapped_otherwise
--- Versions whose material is there and wrapped by another root KEK than ?1, behind a key ?2 ?3 ?4, in order.
+-- Versions that need another root KEK than ?1 to be used or to come back, behind a key ?2 ?3 ?4, in order.
 SELECT {key_versions} FROM key_versions
-WHERE kek_id <> ?1 AND state = 'live' AND (account, key_id, version) > (?2, ?3, ?4)
+WHERE kek_id <> ?1 AND state <> 'destroyed' AND (account, key_id, version) > (?2, ?3, ?4)
 ORDER BY account, key_id, version LIMIT ?5;
+
+-- count_wrapped_otherwise
+-- How many versions have their material wrapped by another root KEK than ?1.
+SELECT count(*) FROM key_versions WHERE kek_id <> ?1 AND state = 'live';
 
 -- alias (hot)
 -- One alias by name.

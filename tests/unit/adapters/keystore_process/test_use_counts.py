@@ -37,6 +37,28 @@ def test_an_orderly_end_keeps_the_exact_counts(path: Path) -> None:
     again.close()
 
 
+def test_a_file_is_written_anew_only_where_more_stands_in_it_than_counts(path: Path) -> None:
+    counts = UseCounts(path, silent)
+    counts.encrypting(KEY, 1)
+    counts.close()
+    left = path.stat()
+    counts = UseCounts(path, silent)
+    assert path.stat().st_ino == left.st_ino
+    counts.encrypting(KEY, 1)
+    assert path.stat().st_size > left.st_size
+    grown = UseCounts(path, silent)  # a crash: the key has two records
+    assert path.stat().st_ino != left.st_ino
+    assert path.stat().st_size == left.st_size
+    assert grown.of((KEY, 1)) > 2
+    grown.close()
+    with path.open("ab") as file:
+        file.write(b"torn")
+    torn = UseCounts(path, silent)
+    assert path.stat().st_size == left.st_size
+    assert torn.of((KEY, 1)) == grown.of((KEY, 1))
+    torn.close()
+
+
 @given(
     rounds=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.booleans()), max_size=6),
     torn=st.integers(0, 44),

@@ -10,6 +10,7 @@ from pkcs11 import Attribute, AttributeSensitive
 
 from secretsd.adapters.pkcs11 import attributes, imported_keys
 from secretsd.adapters.pkcs11.key_kinds import KeyKind, kind_for
+from secretsd.adapters.pkcs11.protection import RENEWABLE
 from secretsd.domain.errors import InvalidCiphertext, Unsupported
 from secretsd.domain.key_specs import KeySpec, KeyUsage
 
@@ -47,6 +48,7 @@ class Module:
 
     def __init__(self) -> None:
         self.owner = self
+        self.protection = RENEWABLE
 
     def wrap(self, root: Any, key: Key) -> bytes:
         return bytes(8) + key.value + bytes(-len(key.value) % 8)

@@ -130,6 +130,7 @@ class Seen:
         self.keystore_status: KeyStoreStatus | None = KeyStoreStatus(available, reason, "", "", 0, 0, {})
         self.storage_reason = storage_reason
         self.rotation_states: Mapping[RotationState, int] = {RotationState.IDLE: 12, RotationState.QUARANTINED: 1}
+        self.left_to_rewrap: int | None = None
         self.well = available and not storage_reason
 
 
@@ -161,6 +162,22 @@ def test_metrics(pipeline: MemoryPipeline) -> None:
     assert "secretsd_refused_connections_total 2.0" in lines
     assert "secretsd_keystore_up 0.0" in lines
     assert "secretsd_storage_up 1.0" in lines
+
+
+def test_metrics_of_a_new_root(pipeline: MemoryPipeline) -> None:
+    seen, moved = Seen(True, ""), 0
+    page = metrics_page(pipeline, seen, [], dict, lambda: moved)  # type: ignore[arg-type]  # counts are all it reads
+
+    def told() -> list[str]:
+        lines = page()[2].decode().splitlines()
+        return [line for line in lines if line.startswith(("secretsd_key_versions", "secretsd_rewrapped"))]
+
+    assert told()[0] == "secretsd_rewrapped_key_versions_total 0.0", "what is not known yet is not told"
+    seen.left_to_rewrap, moved = 12, 3
+    assert {
+        "secretsd_key_versions_under_older_roots 12.0",
+        "secretsd_rewrapped_key_versions_total 3.0",
+    } <= set(told())
 
 
 def test_metrics_of_rotations(pipeline: MemoryPipeline) -> None:

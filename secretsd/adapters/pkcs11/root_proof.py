@@ -1,0 +1,56 @@
+"""What a root must prove before anything is wrapped by it: that it is ours, and that what it wraps stays guarded."""
+
+import hmac
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pkcs11.exceptions import PKCS11Error
+
+from secretsd.adapters.pkcs11 import attributes, guarding, key_kinds
+from secretsd.adapters.pkcs11.faults import ModuleRefused
+from secretsd.adapters.pkcs11.key_rows import WRAPPED_AES_256_BYTES
+from secretsd.adapters.pkcs11.root_check import check_value
+from secretsd.domain.key_specs import KeySpec, KeyUsage
+
+if TYPE_CHECKING:
+    from secretsd.adapters.pkcs11.token_session import Root, TokenSession
+
+
+def recognise(session: "TokenSession", root: "Root", fixed: Mapping[str, str]) -> None:
+    """ModuleRefused where somebody with the PIN has put another root in place of this one, also while we serve.
+
+    No such person makes a trusted KEK. A fixed one has no such mark: its check value in `fixed` tells it. PKCS11Error.
+    """
+    kept = root.protection
+    attributes.require_honest_root_key(root.kek, kept.kek, kept.kek_looser, "the root KEK")
+    if kept.fixed:
+        found = check_value(session.owner, root.kek, root.mac_key, root.kek_id, root.generation)
+        if not hmac.compare_digest(found, fixed.get(root.kek_id, "")):
+            raise ModuleRefused("cannot trust the token: its root is not the one that was made here")
+
+
+def prove(session: "TokenSession", root: "Root") -> None:
+    """ModuleRefused where the MAC key, or a key that the root wraps, is not as it should be; PKCS11Error."""
+    kept = root.protection
+    attributes.require_honest_root_key(root.mac_key, kept.mac_key, kept.kek_looser, "the MAC key")
+    kind = key_kinds.kind_for(KeySpec.AES_256, KeyUsage.ENCRYPT_DECRYPT)
+    cmk, _ = key_kinds.generate(session.owner, kind, template=kept.made)
+    attributes.require_honest_cmk(cmk, template=kept.made)
+    blob = session.wrap(root, cmk)
+    if len(blob) != WRAPPED_AES_256_BYTES:
+        raise ModuleRefused("cannot use the module: a wrapped AES-256 key has not 40 bytes")
+    back = session.unwrap(root, kind, blob)
+    attributes.require_honest_cmk(back, template=kept.loaded)
+    guarding.require_guarded(session, root, kind, back, blob)
+    _wraps_no_root(session, root)
+    back.destroy()
+    cmk.destroy()
+
+
+def _wraps_no_root(session: "TokenSession", root: "Root") -> None:
+    for key in (root.kek, root.mac_key):
+        try:
+            root.kek.wrap_key(key, mechanism=session.kwp)
+        except PKCS11Error:
+            continue
+        raise ModuleRefused("cannot trust the module: the root KEK can wrap a root key")
