@@ -161,9 +161,7 @@ def _imports_under_way(stored: DescribeRootKeysResponse, generation: int) -> str
     until_ms = min(later, default=0) + TOKEN_SECONDS * 1000
     if until_ms < time.time() * 1000:
         return ""
-    return (
-        f" Imports that were begun under it cannot be finished then; by {_moment(until_ms)} none is left."
-    )
+    return f" Imports that were begun under it cannot be finished then; by {_moment(until_ms)} none is left."
 
 
 def _moment(ms: int) -> str:
