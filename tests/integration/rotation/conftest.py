@@ -30,6 +30,7 @@ from secretsd.supervisor.specification import ChildSpec
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.storage import authenticator
+from tests.integration.rotation.escrow_host import Host
 
 OPERATIONS = catalogue()
 PLUGINS = Path(__file__).parent / "rotators_for_tests"
@@ -174,3 +175,8 @@ async def node(nodes: list[Node], target: Target) -> Node:
 def tools() -> SimpleNamespace:
     """What tests need that bring their own nodes up and down."""
     return SimpleNamespace(Node=Node, Clock=Clock)
+
+
+@pytest.fixture
+def host(tmp_path: Path, rotator_socket: Path, target: Any, tools: SimpleNamespace) -> Host:
+    return Host(tmp_path, rotator_socket, target, tools)

@@ -4,9 +4,7 @@ from typing import Any
 
 from secretsd.adapters.file_escrow import FILE
 from secretsd.services.key_reencryption import ReEncryptions
-from tests.integration.rotation.test_escrow import NAME, Host, host, make_secret, replays, served
-
-__all__ = ["host"]
+from tests.integration.rotation.escrow_host import NAME, Host, make_secret, replays, served
 
 
 async def key_of(node: Any) -> str:

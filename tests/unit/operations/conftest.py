@@ -153,3 +153,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 def tools() -> SimpleNamespace:
     """What tests of operations share beside the house."""
     return SimpleNamespace(House=House, Failed=Failed, ROOT=ROOT)
+
+
+@pytest.fixture
+async def apps(house):
+    for name in "ab":
+        await house.call("CreateSecret", name=f"app/{name}", text="one")
+    return ("app/a", "app/b")

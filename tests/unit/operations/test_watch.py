@@ -1,7 +1,6 @@
 """Watching: who may, what is told and in which order, how a watch goes on where another broke off, and when it ends."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,46 +8,12 @@ import pytest
 
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.domain.secrets import Barrier
-from secretsd.operations import watchers, watching
-from secretsd.operations.authenticator import Caller
 from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Pipeline
-from secretsd.operations.streams import Batch, Stream
 from secretsd.ports.storage import Replace, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.storage import authenticator, temporary_storage
-
-READS = {"effect": "Allow", "action": ["WatchSecrets"], "resource": ["secret/app/*"]}
-
-
-async def watch(house, names: Iterable[str], caller: Caller | None = None, **fields: Any) -> Stream[Any]:
-    answer = await house.run("WatchSecrets", caller or Caller("unix", uid=0), names=tuple(names), **fields)
-    assert answer.error is None, answer.error
-    return answer.stream
-
-
-async def batch(stream: Stream[Any]) -> Batch[Any]:
-    found = await asyncio.wait_for(stream.next(), 10)
-    assert found is not None
-    return found
-
-
-async def told(stream: Stream[Any]) -> dict[str, int | None]:
-    """The numbers of the versions in the next batch that has any."""
-    while not (found := await batch(stream)).items:
-        assert not found.farewell, found
-    return {item.name: item.number for item in found.items}
-
-
-@pytest.fixture
-async def apps(house):
-    for name in "ab":
-        await house.call("CreateSecret", name=f"app/{name}", text="one")
-    return ("app/a", "app/b")
-
-
-async def put(house, name: str, text: str) -> None:
-    await house.call("PutSecretValue", name=name, text=text)
+from tests.unit.operations.watches import READS, batch, put, told, watch
 
 
 async def test_first_all_are_told_then_each_change(house, apps) -> None:
@@ -248,102 +213,3 @@ async def test_a_watch_is_no_request_in_flight(house, apps) -> None:
     stream = await watch(house, apps)
     assert await house.text("app/a") == "one"
     stream.close()
-
-
-async def goodbye(stream: Stream[Any]) -> str:
-    while not (found := await batch(stream)).farewell:
-        pass
-    assert await stream.next() is None
-    return found.farewell
-
-
-@pytest.mark.parametrize("lost", ["policy", "token", "one name of two"])
-async def test_a_watch_ends_with_the_permission(house, apps, lost: str) -> None:
-    ann = await house.user("ann", READS)
-    stream = await watch(house, apps, ann)
-    await batch(stream)
-    if lost == "token":
-        (token,) = (await house.call("ListTokens", user="ann")).tokens
-        await house.call("DeleteToken", user="ann", id=token.id)
-    elif lost == "policy":
-        await house.call("DetachPolicy", user="ann", policy="of-ann")
-    else:
-        await house.allow("ann", "no", {"effect": "Deny", "action": ["*"], "resource": ["secret/app/b"]})
-    await put(house, "app/a", "two")
-    assert await goodbye(stream) == "denied"
-    assert house.parts.watchers.count == 0
-
-
-async def test_a_watch_goes_on_when_other_rights_change(house, apps) -> None:
-    ann = await house.user("ann", READS)
-    stream = await watch(house, apps, ann)
-    await batch(stream)
-    await house.user("bob", READS)
-    await put(house, "app/a", "two")
-    assert await told(stream) == {"app/a": 2}
-    stream.close()
-
-
-async def test_a_token_that_expires_ends_its_watch_at_the_next_check(house, apps, monkeypatch) -> None:
-    await house.user("ann", READS)
-    made = await house.call("CreateToken", user="ann", ttl_seconds=60)
-    stream = await watch(house, apps, Caller("tcp", token=made.token))
-    await batch(stream)
-    house.clock.pass_days(1)
-    monkeypatch.setattr(watching, "RECHECK_SECONDS", 0.01)
-    assert await goodbye(stream) == "denied"
-
-
-async def test_a_quiet_watch_gives_signs_of_life_that_keep_its_place(house, apps, monkeypatch) -> None:
-    stream = await watch(house, apps)
-    await batch(stream)
-    await house.call("CreateSecret", name="elsewhere", text="one")
-    monkeypatch.setattr(watching, "HEARTBEAT_SECONDS", 0.01)
-    life = await batch(stream)
-    assert (life.items, life.farewell, life.position) == ((), "", house.storage.position)
-    stream.close()
-
-
-async def test_a_watch_that_hears_nothing_does_not_say_that_all_is_well(house, apps, monkeypatch) -> None:
-    stream = await watch(house, apps)
-    await batch(stream)
-
-    def away() -> None:
-        raise StorageUnavailable
-
-    monkeypatch.setattr(house.storage, "refresh", away)
-    monkeypatch.setattr(watching, "HEARTBEAT_SECONDS", 0.05)
-    assert await goodbye(stream) == "unavailable"
-
-
-async def test_an_end_comes_at_once_but_not_before_the_first_batch(house, apps) -> None:
-    stream = await watch(house, apps)
-    stream.end("shutdown")
-    assert len((await batch(stream)).items) == 2
-    assert await goodbye(stream) == "shutdown"
-    waiting = await watch(house, apps)
-    await batch(waiting)
-    following = asyncio.create_task(waiting.next())
-    await asyncio.sleep(0)
-    waiting.end("shutdown")
-    last = await asyncio.wait_for(following, 5)
-    assert last is not None
-    assert last.farewell == "shutdown"
-
-
-async def test_a_closed_watch_lets_its_reader_go(house, apps) -> None:
-    stream = await watch(house, apps)
-    await batch(stream)
-    following = asyncio.create_task(stream.next())
-    await asyncio.sleep(0)
-    stream.close()
-    assert await asyncio.wait_for(following, 5) is None
-
-
-async def test_nobody_looks_while_nobody_watches(house, apps) -> None:
-    stream = await watch(house, apps)
-    assert house.parts.watchers._looking is not None
-    stream.close()
-    async with asyncio.timeout(5):
-        while house.parts.watchers._looking is not None:  # noqa: ASYNC110  # its end has no event of its own
-            await asyncio.sleep(watchers.LOOK_SECONDS)
