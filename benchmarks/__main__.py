@@ -24,6 +24,7 @@ NAMES = (
     "plans",
     "split",
     "watchers",
+    "kill-switch",
     "rotations",
     "kill-hunt",
     "rotation-hunt",

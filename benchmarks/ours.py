@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.load import Exchange, http
 from secretsd.testing.daemon import Daemon, secret_path
 from secretsd.testing.daemon import running as running_daemon
+from secretsd.testing.policies import document
 
 _METRIC = re.compile(r"^(secretsd_[a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
@@ -74,7 +75,7 @@ def reader_token(daemon: Daemon) -> str:
         "resource": ["secret/bench/*"],
     }
     keys = {"effect": "Allow", "action": ["Encrypt", "Decrypt", "GenerateDataKey", "Sign"], "resource": ["key/*"]}
-    require(daemon.call("POST", "/v1/policies", {"policy": "bench", "statements": [values, keys]}))
+    require(daemon.call("POST", "/v1/policies", {"policy": "bench", "document": document(values, keys)}))
     require(daemon.call("POST", "/v1/users", {"user": "bench"}))
     require(daemon.call("POST", "/v1/users/bench:attach-policy", {"policy": "bench"}))
     return str(require(daemon.call("POST", "/v1/users/bench:create-token", {}))["token"])

@@ -54,7 +54,7 @@ class Loader:
 
     async def fill(self, first: int, count: int) -> None:
         """Load the secrets numbered from `first` on."""
-        account = (await self._storage.accounts.binding("unix:uid/0")).account
+        account = (await self._storage.proofs.binding("unix:uid/0")).account
         key_id = (await self._storage.accounts.get(account)).default_key_id
         key = await self._storage.keys.get(account, key_id)
         wrapped = await self._storage.keys.version(account, key_id, key.current_version)

@@ -22,6 +22,7 @@ from secretsd.operations import events
 from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.ids import new_request_id
+from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 
 CONCURRENT = 16
 NAME = "bench/app"
@@ -104,11 +105,12 @@ async def _parts(parts: Worker, caller: Caller, repeats: int) -> list[tuple[str,
         await rows.key_version(parts.account, version.key_id, version.key_version)
 
     require = parts.parts.authorizer.require
+    facts = RequestFacts(principal, SCHEDULED, None, 0)
     return [
         ("route", _repeat(lambda: routes.match("GET", PATH), repeats)),
         ("read the request", _repeat(lambda: reader.read(NAME, "", b"", ""), repeats)),
         ("authenticate by token", await _one_by_one(lambda: authenticator.principal(caller, 0), repeats)),
-        ("authorise", await _one_by_one(lambda: require(principal, "GetSecretValue", resource), repeats)),
+        ("authorise", await _one_by_one(lambda: require(principal, "GetSecretValue", resource, facts), repeats)),
         ("six rows from the cache", await _one_by_one(rows_read, repeats)),
         ("open the value", await _one_by_one(lambda: parts.parts.sealer.open(key, sealed, ""), repeats)),
         ("encode the answer", _repeat(lambda: encode(response), repeats)),

@@ -124,8 +124,9 @@ class Demo:
             self.must("POST", secret_path(secret, "rotate"), {**rotation, "schedule": {"every_seconds": 1}})
         for secret in (SINGLE, ALTERNATING):
             self.wait_for_first(secret)
-        statement = {"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/db/*"]}
-        self.must("POST", "/v1/policies", {"policy": "read-db", "statements": [statement]})
+        statement = {"Effect": "Allow", "Action": "GetSecretValue", "Resource": "secret/prod/db/*"}
+        document = json.dumps({"Version": "1", "Statement": [statement]})
+        self.must("POST", "/v1/policies", {"policy": "read-db", "document": document})
         self.must("POST", "/v1/users", {"user": "app"})
         self.must("POST", "/v1/users/app:attach-policy", {"policy": "read-db"})
         return str(self.must("POST", "/v1/users/app:create-token", {"ttl_seconds": 3600}).body["token"])

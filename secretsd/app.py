@@ -31,6 +31,7 @@ from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
 from secretsd.services.escrow import EscrowKeeper
+from secretsd.services.expired_grants import ExpiredGrants
 from secretsd.services.health import Health
 from secretsd.services.key_deletion import KeyDeletions
 from secretsd.services.key_reencryption import ReEncryptions
@@ -140,7 +141,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         rotations = Rotations(pipeline)
         deletions = (SecretDeletions(pipeline), KeyDeletions(pipeline))
         on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), rewraps)
-        services = (rotations, *deletions, *on_keys, keeper, health)
+        services = (rotations, *deletions, *on_keys, ExpiredGrants(pipeline), keeper, health)
         running = [asyncio.create_task(service.run()) for service in services]
         child.settle()
         control.ready()

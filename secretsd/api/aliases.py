@@ -14,6 +14,11 @@ class CreateAliasRequest(OfKey, frozen=True, kw_only=True):
         """The alias; the key is authorised by itself."""
         return f"alias/{self.alias}"
 
+    @property
+    def resource_account(self) -> str | None:
+        """The caller's own."""
+        return None
+
 
 class UpdateAliasRequest(OfKey, frozen=True, kw_only=True):
     """The alias leads to this key from now on."""
@@ -24,6 +29,11 @@ class UpdateAliasRequest(OfKey, frozen=True, kw_only=True):
     def resource_path(self) -> str:
         """The alias; the key that it leaves and the one it goes to are authorised by themselves."""
         return f"alias/{self.alias}"
+
+    @property
+    def resource_account(self) -> str | None:
+        """The caller's own."""
+        return None
 
 
 class DeleteAliasRequest(Request, frozen=True, kw_only=True):

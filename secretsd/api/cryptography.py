@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from secretsd.api.fields import BASE64_PATTERN, BinaryValue, KeyReference, Request, Response
-from secretsd.api.keys import OfKey
+from secretsd.api.keys import OfKey, key_path
 from secretsd.domain.envelope import named_key
+from secretsd.domain.names import split_reference
 
 MAX_CIPHERTEXT_BYTES = 8190
 """More than any ciphertext has; the key store knows the exact bound."""
@@ -42,9 +43,12 @@ class OfCiphertext(Request, frozen=True, kw_only=True):
     @property
     def resource_path(self) -> str:
         """The key, as it is given or as the ciphertext names it."""
-        if self.key is None:
-            return f"key/{named_key(self.ciphertext)}"
-        return self.key if "/" in self.key else f"key/{self.key}"
+        return f"key/{named_key(self.ciphertext)}" if self.key is None else key_path(self.key)
+
+    @property
+    def resource_account(self) -> str | None:
+        """The account of the key that is given; a ciphertext names none, so it is looked up whose its key is."""
+        return None if self.key is None else split_reference(self.key)[0]
 
 
 class EncryptRequest(OfKey, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from secretsd.domain.names import (
     ALIAS_PATTERN,
     KEY_ID_PATTERN,
     NAME_PATTERN,
+    SEGMENT,
     STAGE_PATTERN,
     VERSION_ID_PATTERN,
     WORD_PATTERN,
@@ -39,6 +40,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is answered. Fields that are not set are left out."""
 
 
+class DoneResponse(Response, frozen=True, kw_only=True):
+    """It is done; there is nothing more to say."""
+
+
 class TextValue(Plaintext):
     """A value that is text: a JSON string on the wire."""
 
@@ -52,6 +57,15 @@ class BinaryValue(Plaintext):
 
 
 SecretName = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=1, max_length=512, description="Name of a secret.")]
+SecretReference = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?:secretsd:[0-9]{{12}}:secret/)?{SEGMENT}(?:/{SEGMENT})*$(?![\s\S])",
+        min_length=1,
+        max_length=540,
+        description="A secret: its name, or in full, `secretsd:<account>:secret/<name>`.",
+    ),
+]
 Word = Annotated[str, Meta(pattern=WORD_PATTERN, min_length=1, max_length=128, description="One segment of a name.")]
 KeyId = Annotated[str, Meta(pattern=rf"^{KEY_ID_PATTERN}$(?![\s\S])", description="UUID of a CMK.")]
 KeyReference = Annotated[

@@ -16,6 +16,7 @@ from secretsd.api.fields import (
     Response,
     Tags,
 )
+from secretsd.domain.names import split_reference
 
 Spec = Literal[
     "AES_256",
@@ -42,10 +43,17 @@ State = Literal["pending-import", "enabled", "disabled", "pending-deletion", "de
 Reason = Annotated[str, Meta(max_length=512, description="Why, for whoever reads it later.")]
 
 
-class OfKey(Request, frozen=True, kw_only=True):
-    """A request about one CMK. By the time that an operation sees it, `key` is the UUID of a key of the account.
+def key_path(reference: str) -> str:
+    """The path of what a reference names, without its account."""
+    path = split_reference(reference)[1]
+    return path if "/" in path else f"key/{path}"
 
-    A reference that leads nowhere stays as it is: whether there is such a key is told only to those who may know.
+
+class OfKey(Request, frozen=True, kw_only=True):
+    """A request about one CMK. When an operation sees it, `key` is the UUID of a key of the caller's account.
+
+    A key of another account is named in full, without an alias, and so is its resource. A reference that leads nowhere
+    stays as it is: whether there is such a key is told only to those who may know.
     """
 
     key: KeyReference
@@ -53,7 +61,12 @@ class OfKey(Request, frozen=True, kw_only=True):
     @property
     def resource_path(self) -> str:
         """The key; an alias that leads nowhere stands for itself."""
-        return self.key if "/" in self.key else f"key/{self.key}"
+        return key_path(self.key)
+
+    @property
+    def resource_account(self) -> str | None:
+        """The key's account, where it is named."""
+        return split_reference(self.key)[0]
 
 
 class CreateKeyRequest(Request, frozen=True, kw_only=True):

@@ -9,18 +9,20 @@ from msgspec import Meta
 from secretsd.api.fields import (
     BinaryValue,
     Description,
-    KeyId,
+    KeyReference,
     Limit,
     Milliseconds,
     PageToken,
     Request,
     Response,
     SecretName,
+    SecretReference,
     TagKeys,
     Tags,
     TextValue,
     VersionId,
 )
+from secretsd.domain.names import split_reference
 
 
 class OfSecret(Request, frozen=True, kw_only=True):
@@ -34,11 +36,32 @@ class OfSecret(Request, frozen=True, kw_only=True):
         return f"secret/{self.name}"
 
 
+class OfSharedSecret(Request, frozen=True, kw_only=True):
+    """A request about one secret that may be another account's, which `name` then names in full."""
+
+    name: SecretReference
+
+    @property
+    def resource_path(self) -> str:
+        """The secret."""
+        return f"secret/{self.name}" if ":" not in self.name else split_reference(self.name)[1]
+
+    @property
+    def resource_account(self) -> str | None:
+        """The secret's account, where it is named."""
+        return None if ":" not in self.name else split_reference(self.name)[0]
+
+    @property
+    def secret(self) -> str:
+        """The secret's name within its account."""
+        return self.name if ":" not in self.name else self.resource_path.removeprefix("secret/")
+
+
 class CreateSecretRequest(OfSecret, frozen=True, kw_only=True):
     """Without a value the secret has no version yet. `token` becomes the version's id."""
 
     description: Description = ""
-    key_id: KeyId | None = None
+    key_id: KeyReference | None = None
     tags: Tags = msgspec.field(default_factory=dict)
     text: TextValue | None = None
     binary: BinaryValue | None = None
@@ -58,7 +81,7 @@ class UpdateSecretRequest(OfSecret, frozen=True, kw_only=True):
     """What is not given stays. A value becomes a new current version; a key re-encrypts the labelled versions."""
 
     description: Description | None = None
-    key_id: KeyId | None = None
+    key_id: KeyReference | None = None
     text: TextValue | None = None
     binary: BinaryValue | None = None
     token: VersionId | None = None
@@ -71,7 +94,7 @@ class UpdateSecretResponse(Response, frozen=True, kw_only=True):
     version_id: str | None = None
 
 
-class DescribeSecretRequest(OfSecret, frozen=True, kw_only=True):
+class DescribeSecretRequest(OfSharedSecret, frozen=True, kw_only=True):
     """All about a secret but its value."""
 
 
@@ -173,9 +196,9 @@ class RestoreSecretResponse(Response, frozen=True, kw_only=True):
 
 
 class OfTagged(Request, frozen=True, kw_only=True):
-    """A request about something that carries tags: `secret/<name>`, `key/<id>`, or a key as `alias/<name>`."""
+    """A request about what carries tags: `secret/<name>`, `key/<id>`, `alias/<name>`, `user/<name>`, `role/<name>`."""
 
-    resource: Annotated[str, Meta(pattern=r"^(?:secret|key|alias)/", max_length=520)]
+    resource: Annotated[str, Meta(pattern=r"^(?:secret|key|alias|user|role)/", max_length=520)]
 
     @property
     def resource_path(self) -> str:

@@ -17,10 +17,10 @@ from secretsd.api.fields import (
     TextValue,
     VersionId,
 )
-from secretsd.api.secrets import OfSecret
+from secretsd.api.secrets import OfSecret, OfSharedSecret
 
 
-class GetSecretValueRequest(OfSecret, frozen=True, kw_only=True):
+class GetSecretValueRequest(OfSharedSecret, frozen=True, kw_only=True):
     """By stage, by version, or both, which then must agree; the stage is `current` when neither is given."""
 
     stage: Stage | None = None
@@ -44,7 +44,7 @@ class GetSecretValueResponse(Response, frozen=True, kw_only=True):
     unproved: bool = False
 
 
-class PutSecretValueRequest(OfSecret, frozen=True, kw_only=True):
+class PutSecretValueRequest(OfSharedSecret, frozen=True, kw_only=True):
     """A new version. The same token with the same value again changes nothing; with another value it is a conflict."""
 
     text: TextValue | None = None

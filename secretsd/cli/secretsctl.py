@@ -14,8 +14,12 @@ from secretsd.cli.ctl import (
     encryption,
     everyday,
     generic,
+    grants,
+    groups,
     keys,
     policies,
+    resource_policies,
+    roles,
     rotation,
     stored,
     targets,
@@ -61,7 +65,7 @@ def application() -> typer.Typer:
     app.callback()(start)
     for part in (stored, watching, everyday, encryption, rotation, generic):
         part.add_to(app)
-    for group in (keys, aliases, users, policies, bindings, targets, audit):
+    for group in (keys, aliases, users, groups, roles, policies, resource_policies, grants, bindings, targets, audit):
         group.add_to(app)
     return app
 

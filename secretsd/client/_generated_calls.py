@@ -5,34 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from secretsd.api.access import (
-    AttachPolicyRequest,
-    BindingDescription,
-    CreateBindingRequest,
-    CreatePolicyRequest,
-    CreateTokenRequest,
-    CreateTokenResponse,
-    CreateUserRequest,
-    DeleteBindingRequest,
-    DeleteTokenRequest,
-    DescribeUserRequest,
-    DetachPolicyRequest,
-    DoneResponse,
-    GetCallerIdentityRequest,
-    GetCallerIdentityResponse,
-    GetPolicyRequest,
-    ListBindingsRequest,
-    ListBindingsResponse,
-    ListPoliciesRequest,
-    ListPoliciesResponse,
-    ListTokensRequest,
-    ListTokensResponse,
-    ListUsersRequest,
-    ListUsersResponse,
-    PolicyDescription,
-    Statement,
-    UserDescription,
-)
 from secretsd.api.aliases import (
     AliasDescription,
     CreateAliasRequest,
@@ -41,7 +13,29 @@ from secretsd.api.aliases import (
     ListAliasesResponse,
     UpdateAliasRequest,
 )
+from secretsd.api.attachments import (
+    AttachGroupPolicyRequest,
+    AttachPolicyRequest,
+    AttachRolePolicyRequest,
+    DetachGroupPolicyRequest,
+    DetachPolicyRequest,
+    DetachRolePolicyRequest,
+)
 from secretsd.api.audit import LookupEventsRequest, LookupEventsResponse
+from secretsd.api.bindings import (
+    BindingDescription,
+    CreateBindingRequest,
+    DeleteBindingRequest,
+    ListBindingsRequest,
+    ListBindingsResponse,
+)
+from secretsd.api.boundaries import (
+    DeleteRolePermissionsBoundaryRequest,
+    DeleteUserPermissionsBoundaryRequest,
+    PutRolePermissionsBoundaryRequest,
+    PutUserPermissionsBoundaryRequest,
+)
+from secretsd.api.caller import GetCallerIdentityRequest, GetCallerIdentityResponse
 from secretsd.api.cryptography import (
     DecryptRequest,
     DecryptResponse,
@@ -66,7 +60,45 @@ from secretsd.api.data_keys import (
     GenerateDataKeyWithoutPlaintextRequest,
     GenerateDataKeyWithoutPlaintextResponse,
 )
-from secretsd.api.fields import BinaryValue, Request, Response, TextValue
+from secretsd.api.fields import BinaryValue, DoneResponse, Request, Response, TextValue
+from secretsd.api.grants import (
+    CreateGrantRequest,
+    EndedGrantsResponse,
+    GrantDescription,
+    ListGrantsRequest,
+    ListGrantsResponse,
+    ListRetirableGrantsRequest,
+    RetireGrantRequest,
+    RevokeGrantRequest,
+)
+from secretsd.api.groups import (
+    AddUserToGroupRequest,
+    CreateGroupRequest,
+    DeleteGroupRequest,
+    DescribeGroupRequest,
+    DescribeGroupResponse,
+    GroupDescription,
+    ListGroupsRequest,
+    ListGroupsResponse,
+    RemoveUserFromGroupRequest,
+    UpdateGroupRequest,
+)
+from secretsd.api.inline_policies import (
+    DeleteGroupPolicyRequest,
+    DeleteRolePolicyRequest,
+    DeleteUserPolicyRequest,
+    GetGroupPolicyRequest,
+    GetRolePolicyRequest,
+    GetUserPolicyRequest,
+    InlinePolicyDescription,
+    ListGroupPoliciesRequest,
+    ListInlinePoliciesResponse,
+    ListRolePoliciesRequest,
+    ListUserPoliciesRequest,
+    PutGroupPolicyRequest,
+    PutRolePolicyRequest,
+    PutUserPolicyRequest,
+)
 from secretsd.api.key_import import (
     DeleteImportedKeyMaterialRequest,
     GetParametersForImportRequest,
@@ -109,6 +141,36 @@ from secretsd.api.keys import (
     ListKeysRequest,
     ListKeysResponse,
     UpdateKeyDescriptionRequest,
+)
+from secretsd.api.policies import (
+    CreatePolicyRequest,
+    DeletePolicyRequest,
+    GetPolicyRequest,
+    ListEntitiesForPolicyRequest,
+    ListEntitiesForPolicyResponse,
+    ListPoliciesRequest,
+    ListPoliciesResponse,
+    PolicyDescription,
+    UpdatePolicyRequest,
+    ValidatePolicyRequest,
+    ValidatePolicyResponse,
+)
+from secretsd.api.resource_policies import (
+    DeleteResourcePolicyRequest,
+    GetResourcePolicyRequest,
+    PutResourcePolicyRequest,
+    ResourcePolicyDescription,
+)
+from secretsd.api.roles import (
+    CreateRoleRequest,
+    DeleteRoleRequest,
+    DescribeRoleRequest,
+    ListRolesRequest,
+    ListRolesResponse,
+    RevokeRoleSessionsRequest,
+    RoleDescription,
+    UpdateAssumeRolePolicyRequest,
+    UpdateRoleRequest,
 )
 from secretsd.api.root_keys import (
     DescribeErasureRequest,
@@ -173,6 +235,22 @@ from secretsd.api.targets import (
     TargetDescription,
     UpdateTargetRequest,
 )
+from secretsd.api.tokens import (
+    CreateTokenRequest,
+    CreateTokenResponse,
+    DeleteTokenRequest,
+    ListTokensRequest,
+    ListTokensResponse,
+)
+from secretsd.api.users import (
+    CreateUserRequest,
+    DeleteUserRequest,
+    DescribeUserRequest,
+    ListUsersRequest,
+    ListUsersResponse,
+    UpdateUserRequest,
+    UserDescription,
+)
 from secretsd.api.values import (
     BatchGetSecretValueRequest,
     BatchGetSecretValueResponse,
@@ -205,9 +283,25 @@ class GeneratedCalls(ABC):
     def stream(self, operation: str, request: Request, answer: type[Answer]) -> AsyncIterator[Answer]:
         """Call an operation whose answer goes on, and read items until its connection ends."""
 
+    async def add_user_to_group(self, group: str, *, user: str) -> UserDescription:
+        """Give a user what a group has."""
+        return await self.exchange("AddUserToGroup", AddUserToGroupRequest(group=group, user=user), UserDescription)
+
+    async def attach_group_policy(self, group: str, *, policy: str) -> GroupDescription:
+        """Give all members of a group what a policy says."""
+        return await self.exchange(
+            "AttachGroupPolicy", AttachGroupPolicyRequest(group=group, policy=policy), GroupDescription
+        )
+
     async def attach_policy(self, user: str, *, policy: str) -> UserDescription:
         """Give a user what a policy says."""
         return await self.exchange("AttachPolicy", AttachPolicyRequest(user=user, policy=policy), UserDescription)
+
+    async def attach_role_policy(self, role: str, *, policy: str) -> RoleDescription:
+        """Give a role what a policy says."""
+        return await self.exchange(
+            "AttachRolePolicy", AttachRolePolicyRequest(role=role, policy=policy), RoleDescription
+        )
 
     async def batch_get_secret_value(self, *, names: tuple[str, ...]) -> BatchGetSecretValueResponse:
         """Read the current values of several secrets; each needs GetSecretValue on itself."""
@@ -234,6 +328,40 @@ class GeneratedCalls(ABC):
     async def create_binding(self, *, proof: str, user: str) -> BindingDescription:
         """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
         return await self.exchange("CreateBinding", CreateBindingRequest(proof=proof, user=user), BindingDescription)
+
+    async def create_grant(
+        self,
+        key: str,
+        *,
+        grantee: str,
+        operations: tuple[Literal["Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "ExportDataKey", "GenerateAndExportDataKey", "Sign", "Verify", "GenerateMac", "VerifyMac", "GetPublicKey", "DescribeKey", "CreateGrant", "RetireGrant"], ...],
+        context_equals: Mapping[str, str] = _NOTHING,
+        context_subset: Mapping[str, str] = _NOTHING,
+        retiring_principal: str | None = None,
+        expires_ms: int | None = None,
+        name: str = "",
+    ) -> GrantDescription:
+        """Let a user, role or account use a key for named operations, at once on every node."""
+        return await self.exchange(
+            "CreateGrant",
+            CreateGrantRequest(
+                key=key,
+                grantee=grantee,
+                operations=operations,
+                context_equals=context_equals,
+                context_subset=context_subset,
+                retiring_principal=retiring_principal,
+                expires_ms=expires_ms,
+                name=name,
+            ),
+            GrantDescription,
+        )
+
+    async def create_group(self, *, group: str, description: str = "") -> GroupDescription:
+        """Make a group, which has no members and no policies yet."""
+        return await self.exchange(
+            "CreateGroup", CreateGroupRequest(group=group, description=description), GroupDescription
+        )
 
     async def create_key(
         self,
@@ -263,14 +391,36 @@ class GeneratedCalls(ABC):
             KeyDescription,
         )
 
-    async def create_policy(
-        self, *, policy: str, statements: tuple[Statement, ...], description: str = ""
-    ) -> PolicyDescription:
+    async def create_policy(self, *, policy: str, document: str, description: str = "") -> PolicyDescription:
         """Make a policy."""
         return await self.exchange(
             "CreatePolicy",
-            CreatePolicyRequest(policy=policy, statements=statements, description=description),
+            CreatePolicyRequest(policy=policy, document=document, description=description),
             PolicyDescription,
+        )
+
+    async def create_role(
+        self,
+        *,
+        role: str,
+        trust: str,
+        description: str = "",
+        max_session_seconds: int = 3600,
+        boundary: str | None = None,
+        tags: Mapping[str, str] = _NOTHING,
+    ) -> RoleDescription:
+        """Make a role that those may assume whom its trust policy names; it may do nothing yet."""
+        return await self.exchange(
+            "CreateRole",
+            CreateRoleRequest(
+                role=role,
+                trust=trust,
+                description=description,
+                max_session_seconds=max_session_seconds,
+                boundary=boundary,
+                tags=tags,
+            ),
+            RoleDescription,
         )
 
     async def create_secret(
@@ -327,9 +477,21 @@ class GeneratedCalls(ABC):
             "CreateToken", CreateTokenRequest(user=user, ttl_seconds=ttl_seconds), CreateTokenResponse
         )
 
-    async def create_user(self, *, user: str) -> UserDescription:
+    async def create_user(
+        self,
+        *,
+        user: str,
+        description: str = "",
+        service: bool = False,
+        boundary: str | None = None,
+        tags: Mapping[str, str] = _NOTHING,
+    ) -> UserDescription:
         """Make a user, who may do nothing yet."""
-        return await self.exchange("CreateUser", CreateUserRequest(user=user), UserDescription)
+        return await self.exchange(
+            "CreateUser",
+            CreateUserRequest(user=user, description=description, service=service, boundary=boundary, tags=tags),
+            UserDescription,
+        )
 
     async def decrypt(
         self,
@@ -354,11 +516,43 @@ class GeneratedCalls(ABC):
         """End what a proof leads to."""
         return await self.exchange("DeleteBinding", DeleteBindingRequest(proof=proof), DoneResponse)
 
+    async def delete_group(self, group: str) -> DoneResponse:
+        """End a group that has no members."""
+        return await self.exchange("DeleteGroup", DeleteGroupRequest(group=group), DoneResponse)
+
+    async def delete_group_policy(self, group: str, *, policy: str) -> DoneResponse:
+        """Take a policy of a group's own away."""
+        return await self.exchange(
+            "DeleteGroupPolicy", DeleteGroupPolicyRequest(group=group, policy=policy), DoneResponse
+        )
+
     async def delete_imported_key_material(self, key: str) -> KeyStateResponse:
         """Take away the imported material of a CMK, which then waits for the same material to be imported again."""
         return await self.exchange(
             "DeleteImportedKeyMaterial", DeleteImportedKeyMaterialRequest(key=key), KeyStateResponse
         )
+
+    async def delete_policy(self, policy: str) -> DoneResponse:
+        """End a policy that is attached to nobody and bounds nobody."""
+        return await self.exchange("DeletePolicy", DeletePolicyRequest(policy=policy), DoneResponse)
+
+    async def delete_resource_policy(self, resource: str) -> DoneResponse:
+        """Take the policy of a key or secret away; what it allowed others ends at once on every node."""
+        return await self.exchange("DeleteResourcePolicy", DeleteResourcePolicyRequest(resource=resource), DoneResponse)
+
+    async def delete_role(self, role: str) -> DoneResponse:
+        """End a role, and its sessions with it."""
+        return await self.exchange("DeleteRole", DeleteRoleRequest(role=role), DoneResponse)
+
+    async def delete_role_permissions_boundary(self, role: str) -> RoleDescription:
+        """Let a role have all that its policies allow."""
+        return await self.exchange(
+            "DeleteRolePermissionsBoundary", DeleteRolePermissionsBoundaryRequest(role=role), RoleDescription
+        )
+
+    async def delete_role_policy(self, role: str, *, policy: str) -> DoneResponse:
+        """Take a policy of a role's own away."""
+        return await self.exchange("DeleteRolePolicy", DeleteRolePolicyRequest(role=role, policy=policy), DoneResponse)
 
     async def delete_secret(
         self, name: str, *, recovery_window_days: int | None = None, force: bool = False
@@ -378,10 +572,34 @@ class GeneratedCalls(ABC):
         """End a token, at once on every node."""
         return await self.exchange("DeleteToken", DeleteTokenRequest(user=user, id=id), DoneResponse)
 
+    async def delete_user(self, user: str) -> DoneResponse:
+        """End a user whom no token, access key or binding leads to any more."""
+        return await self.exchange("DeleteUser", DeleteUserRequest(user=user), DoneResponse)
+
+    async def delete_user_permissions_boundary(self, user: str) -> UserDescription:
+        """Let a user have all that his policies allow."""
+        return await self.exchange(
+            "DeleteUserPermissionsBoundary", DeleteUserPermissionsBoundaryRequest(user=user), UserDescription
+        )
+
+    async def delete_user_policy(self, user: str, *, policy: str) -> DoneResponse:
+        """Take a policy of a user's own away."""
+        return await self.exchange("DeleteUserPolicy", DeleteUserPolicyRequest(user=user, policy=policy), DoneResponse)
+
     async def describe_erasure(self, key: str, *, retention_days: int | None = None) -> DescribeErasureResponse:
         """Tell from when on backups no longer give a destroyed CMK."""
         return await self.exchange(
             "DescribeErasure", DescribeErasureRequest(key=key, retention_days=retention_days), DescribeErasureResponse
+        )
+
+    async def describe_group(
+        self, group: str, *, limit: int = 100, next_token: str | None = None
+    ) -> DescribeGroupResponse:
+        """Tell which policies a group has, and who is in it."""
+        return await self.exchange(
+            "DescribeGroup",
+            DescribeGroupRequest(group=group, limit=limit, next_token=next_token),
+            DescribeGroupResponse,
         )
 
     async def describe_key(self, key: str) -> KeyDescription:
@@ -393,6 +611,10 @@ class GeneratedCalls(ABC):
         return await self.exchange(
             "DescribeReEncryption", DescribeReEncryptionRequest(key=key), ReEncryptionDescription
         )
+
+    async def describe_role(self, role: str) -> RoleDescription:
+        """Tell who may assume a role, which policies it has, and what bounds them."""
+        return await self.exchange("DescribeRole", DescribeRoleRequest(role=role), RoleDescription)
 
     async def describe_root_keys(self) -> DescribeRootKeysResponse:
         """Tell which generations of the root there are, and how many stored key versions still need each."""
@@ -411,7 +633,7 @@ class GeneratedCalls(ABC):
         return await self.exchange("DescribeTarget", DescribeTargetRequest(target=target), TargetDescription)
 
     async def describe_user(self, user: str) -> UserDescription:
-        """Tell which policies a user has."""
+        """Tell which policies and groups a user has, and what bounds him."""
         return await self.exchange("DescribeUser", DescribeUserRequest(user=user), UserDescription)
 
     async def destroy_key_version(
@@ -424,9 +646,21 @@ class GeneratedCalls(ABC):
             DestroyKeyVersionResponse,
         )
 
+    async def detach_group_policy(self, group: str, *, policy: str) -> GroupDescription:
+        """Take from the members of a group what a policy says."""
+        return await self.exchange(
+            "DetachGroupPolicy", DetachGroupPolicyRequest(group=group, policy=policy), GroupDescription
+        )
+
     async def detach_policy(self, user: str, *, policy: str) -> UserDescription:
         """Take from a user what a policy says."""
         return await self.exchange("DetachPolicy", DetachPolicyRequest(user=user, policy=policy), UserDescription)
+
+    async def detach_role_policy(self, role: str, *, policy: str) -> RoleDescription:
+        """Take from a role what a policy says."""
+        return await self.exchange(
+            "DetachRolePolicy", DetachRolePolicyRequest(role=role, policy=policy), RoleDescription
+        )
 
     async def disable_key(self, key: str) -> KeyStateResponse:
         """Let a CMK be used no more, by nobody and nothing, until it is enabled again."""
@@ -601,6 +835,12 @@ class GeneratedCalls(ABC):
         """Tell who is calling and how that was proved."""
         return await self.exchange("GetCallerIdentity", GetCallerIdentityRequest(), GetCallerIdentityResponse)
 
+    async def get_group_policy(self, group: str, *, policy: str) -> InlinePolicyDescription:
+        """Show a policy of a group's own."""
+        return await self.exchange(
+            "GetGroupPolicy", GetGroupPolicyRequest(group=group, policy=policy), InlinePolicyDescription
+        )
+
     async def get_key_rotation_status(self, key: str) -> KeyRotationStatus:
         """Tell whether a key is rotated by the clock, and when next."""
         return await self.exchange("GetKeyRotationStatus", GetKeyRotationStatusRequest(key=key), KeyRotationStatus)
@@ -657,6 +897,18 @@ class GeneratedCalls(ABC):
             GetRandomPasswordResponse,
         )
 
+    async def get_resource_policy(self, resource: str) -> ResourcePolicyDescription:
+        """Show the policy of a key or secret."""
+        return await self.exchange(
+            "GetResourcePolicy", GetResourcePolicyRequest(resource=resource), ResourcePolicyDescription
+        )
+
+    async def get_role_policy(self, role: str, *, policy: str) -> InlinePolicyDescription:
+        """Show a policy of a role's own."""
+        return await self.exchange(
+            "GetRolePolicy", GetRolePolicyRequest(role=role, policy=policy), InlinePolicyDescription
+        )
+
     async def get_secret_value(
         self, name: str, *, stage: str | None = None, version_id: str | None = None
     ) -> GetSecretValueResponse:
@@ -665,6 +917,12 @@ class GeneratedCalls(ABC):
             "GetSecretValue",
             GetSecretValueRequest(name=name, stage=stage, version_id=version_id),
             GetSecretValueResponse,
+        )
+
+    async def get_user_policy(self, user: str, *, policy: str) -> InlinePolicyDescription:
+        """Show a policy of a user's own."""
+        return await self.exchange(
+            "GetUserPolicy", GetUserPolicyRequest(user=user, policy=policy), InlinePolicyDescription
         )
 
     async def import_key_material(
@@ -691,6 +949,34 @@ class GeneratedCalls(ABC):
         """List which proofs lead to users of the account."""
         return await self.exchange(
             "ListBindings", ListBindingsRequest(limit=limit, next_token=next_token), ListBindingsResponse
+        )
+
+    async def list_entities_for_policy(
+        self, policy: str, *, limit: int = 100, next_token: str | None = None
+    ) -> ListEntitiesForPolicyResponse:
+        """List who has a policy: groups, roles and users that it is attached to, or that it bounds."""
+        return await self.exchange(
+            "ListEntitiesForPolicy",
+            ListEntitiesForPolicyRequest(policy=policy, limit=limit, next_token=next_token),
+            ListEntitiesForPolicyResponse,
+        )
+
+    async def list_grants(self, key: str, *, limit: int = 100, next_token: str | None = None) -> ListGrantsResponse:
+        """List the grants on a key."""
+        return await self.exchange(
+            "ListGrants", ListGrantsRequest(key=key, limit=limit, next_token=next_token), ListGrantsResponse
+        )
+
+    async def list_group_policies(self, group: str) -> ListInlinePoliciesResponse:
+        """List the policies of a group's own."""
+        return await self.exchange(
+            "ListGroupPolicies", ListGroupPoliciesRequest(group=group), ListInlinePoliciesResponse
+        )
+
+    async def list_groups(self, *, limit: int = 100, next_token: str | None = None) -> ListGroupsResponse:
+        """List the groups of the account."""
+        return await self.exchange(
+            "ListGroups", ListGroupsRequest(limit=limit, next_token=next_token), ListGroupsResponse
         )
 
     async def list_key_rotations(
@@ -748,6 +1034,24 @@ class GeneratedCalls(ABC):
         return await self.exchange(
             "ListPolicies", ListPoliciesRequest(limit=limit, next_token=next_token), ListPoliciesResponse
         )
+
+    async def list_retirable_grants(
+        self, *, retiring_principal: str | None = None, limit: int = 100, next_token: str | None = None
+    ) -> ListGrantsResponse:
+        """List the grants, on keys of whatever account, that a principal of the account may retire."""
+        return await self.exchange(
+            "ListRetirableGrants",
+            ListRetirableGrantsRequest(retiring_principal=retiring_principal, limit=limit, next_token=next_token),
+            ListGrantsResponse,
+        )
+
+    async def list_role_policies(self, role: str) -> ListInlinePoliciesResponse:
+        """List the policies of a role's own."""
+        return await self.exchange("ListRolePolicies", ListRolePoliciesRequest(role=role), ListInlinePoliciesResponse)
+
+    async def list_roles(self, *, limit: int = 100, next_token: str | None = None) -> ListRolesResponse:
+        """List the roles of the account."""
+        return await self.exchange("ListRoles", ListRolesRequest(limit=limit, next_token=next_token), ListRolesResponse)
 
     async def list_rotation_steps(
         self, name: str, *, limit: int = 100, next_token: str | None = None
@@ -821,6 +1125,10 @@ class GeneratedCalls(ABC):
         """List a user's tokens without what proves them."""
         return await self.exchange("ListTokens", ListTokensRequest(user=user), ListTokensResponse)
 
+    async def list_user_policies(self, user: str) -> ListInlinePoliciesResponse:
+        """List the policies of a user's own."""
+        return await self.exchange("ListUserPolicies", ListUserPoliciesRequest(user=user), ListInlinePoliciesResponse)
+
     async def list_users(self, *, limit: int = 100, next_token: str | None = None) -> ListUsersResponse:
         """List the users of the account."""
         return await self.exchange("ListUsers", ListUsersRequest(limit=limit, next_token=next_token), ListUsersResponse)
@@ -861,6 +1169,38 @@ class GeneratedCalls(ABC):
         """
         return await self.exchange("PauseRotation", PauseRotationRequest(name=name), RotationResponse)
 
+    async def put_group_policy(self, group: str, *, policy: str, document: str) -> InlinePolicyDescription:
+        """Give a group a policy of its own, in place of the one of that name."""
+        return await self.exchange(
+            "PutGroupPolicy",
+            PutGroupPolicyRequest(group=group, policy=policy, document=document),
+            InlinePolicyDescription,
+        )
+
+    async def put_resource_policy(
+        self, resource: str, *, document: str, bypass_lockout_check: bool = False
+    ) -> ResourcePolicyDescription:
+        """Say what others may do with a key or secret; it takes the place of what was said before."""
+        return await self.exchange(
+            "PutResourcePolicy",
+            PutResourcePolicyRequest(resource=resource, document=document, bypass_lockout_check=bypass_lockout_check),
+            ResourcePolicyDescription,
+        )
+
+    async def put_role_permissions_boundary(self, role: str, *, boundary: str) -> RoleDescription:
+        """Bound a role by a policy."""
+        return await self.exchange(
+            "PutRolePermissionsBoundary",
+            PutRolePermissionsBoundaryRequest(role=role, boundary=boundary),
+            RoleDescription,
+        )
+
+    async def put_role_policy(self, role: str, *, policy: str, document: str) -> InlinePolicyDescription:
+        """Give a role a policy of its own, in place of the one of that name."""
+        return await self.exchange(
+            "PutRolePolicy", PutRolePolicyRequest(role=role, policy=policy, document=document), InlinePolicyDescription
+        )
+
     async def put_secret_value(
         self,
         name: str,
@@ -877,6 +1217,20 @@ class GeneratedCalls(ABC):
             PutSecretValueResponse,
         )
 
+    async def put_user_permissions_boundary(self, user: str, *, boundary: str) -> UserDescription:
+        """Bound a user by a policy."""
+        return await self.exchange(
+            "PutUserPermissionsBoundary",
+            PutUserPermissionsBoundaryRequest(user=user, boundary=boundary),
+            UserDescription,
+        )
+
+    async def put_user_policy(self, user: str, *, policy: str, document: str) -> InlinePolicyDescription:
+        """Give a user a policy of his own, in place of the one of that name."""
+        return await self.exchange(
+            "PutUserPolicy", PutUserPolicyRequest(user=user, policy=policy, document=document), InlinePolicyDescription
+        )
+
     async def re_encrypt(
         self,
         *,
@@ -889,7 +1243,7 @@ class GeneratedCalls(ABC):
         destination_algorithm: Literal["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"] | None = None,
     ) -> ReEncryptResponse:
         """Bring a ciphertext under another key, key version or context, without showing its plaintext to anybody.
-        Needs ReEncryptFrom on the key that it is under and ReEncryptTo on the other one.
+        Needs ReEncryptFrom on the key that it is under, and ReEncryptTo on the other one and the new context.
         """
         return await self.exchange(
             "ReEncrypt",
@@ -911,6 +1265,12 @@ class GeneratedCalls(ABC):
             "ReEncryptSecrets", ReEncryptSecretsRequest(key=key, per_second=per_second), ReEncryptionDescription
         )
 
+    async def remove_user_from_group(self, group: str, *, user: str) -> UserDescription:
+        """Take from a user what a group has."""
+        return await self.exchange(
+            "RemoveUserFromGroup", RemoveUserFromGroupRequest(group=group, user=user), UserDescription
+        )
+
     async def restore_secret(self, name: str) -> RestoreSecretResponse:
         """Take a secret back out of its recovery window; its rotation stays off until RotateSecret turns it on."""
         return await self.exchange("RestoreSecret", RestoreSecretRequest(name=name), RestoreSecretResponse)
@@ -918,6 +1278,18 @@ class GeneratedCalls(ABC):
     async def resume_rotation(self, name: str) -> RotationResponse:
         """Start the clock of a rotation again; a quarantined one is taken up where it stopped."""
         return await self.exchange("ResumeRotation", ResumeRotationRequest(name=name), RotationResponse)
+
+    async def retire_grant(self, key: str, *, grant: str) -> EndedGrantsResponse:
+        """Give a grant up, as its retiring principal, as its grantee where it says so, or as who may revoke it."""
+        return await self.exchange("RetireGrant", RetireGrantRequest(key=key, grant=grant), EndedGrantsResponse)
+
+    async def revoke_grant(self, key: str, *, grant: str) -> EndedGrantsResponse:
+        """Take a grant back, and all that was passed on of it, at once on every node."""
+        return await self.exchange("RevokeGrant", RevokeGrantRequest(key=key, grant=grant), EndedGrantsResponse)
+
+    async def revoke_role_sessions(self, role: str) -> RoleDescription:
+        """End all sessions of a role that were opened until now, at once on every node."""
+        return await self.exchange("RevokeRoleSessions", RevokeRoleSessionsRequest(role=role), RoleDescription)
 
     async def rotate_key_on_demand(self, key: str) -> KeyRotationStatus:
         """Make a new version of a key current; older versions still decrypt."""
@@ -981,21 +1353,53 @@ class GeneratedCalls(ABC):
         )
 
     async def tag_resource(self, resource: str, *, tags: Mapping[str, str]) -> TagsResponse:
-        """Add tags to a secret or a key; a key of a tag that is there already gets the new value."""
+        """Add tags to a secret, key, user or role; a key of a tag that is there already gets the new value."""
         return await self.exchange("TagResource", TagResourceRequest(resource=resource, tags=tags), TagsResponse)
 
     async def untag_resource(self, resource: str, *, keys: tuple[str, ...]) -> TagsResponse:
-        """Take tags away from a secret or a key."""
+        """Take tags away from a secret, key, user or role."""
         return await self.exchange("UntagResource", UntagResourceRequest(resource=resource, keys=keys), TagsResponse)
 
     async def update_alias(self, alias: str, *, key: str) -> AliasDescription:
         """Let an alias lead to another CMK of the same kind; needs UpdateAlias on both keys as well."""
         return await self.exchange("UpdateAlias", UpdateAliasRequest(alias=alias, key=key), AliasDescription)
 
+    async def update_assume_role_policy(self, role: str, *, trust: str) -> RoleDescription:
+        """Say anew who may assume a role."""
+        return await self.exchange(
+            "UpdateAssumeRolePolicy", UpdateAssumeRolePolicyRequest(role=role, trust=trust), RoleDescription
+        )
+
+    async def update_group(self, group: str, *, description: str | None = None) -> GroupDescription:
+        """Change a group's description."""
+        return await self.exchange(
+            "UpdateGroup", UpdateGroupRequest(group=group, description=description), GroupDescription
+        )
+
     async def update_key_description(self, key: str, *, description: str) -> KeyDescription:
         """Change what a CMK is described as."""
         return await self.exchange(
             "UpdateKeyDescription", UpdateKeyDescriptionRequest(key=key, description=description), KeyDescription
+        )
+
+    async def update_policy(
+        self, policy: str, *, document: str | None = None, description: str | None = None
+    ) -> PolicyDescription:
+        """Put another document in place of a policy's, in force at once wherever it is attached."""
+        return await self.exchange(
+            "UpdatePolicy",
+            UpdatePolicyRequest(policy=policy, document=document, description=description),
+            PolicyDescription,
+        )
+
+    async def update_role(
+        self, role: str, *, description: str | None = None, max_session_seconds: int | None = None
+    ) -> RoleDescription:
+        """Change a role's description, or how long its sessions may be."""
+        return await self.exchange(
+            "UpdateRole",
+            UpdateRoleRequest(role=role, description=description, max_session_seconds=max_session_seconds),
+            RoleDescription,
         )
 
     async def update_secret(
@@ -1053,6 +1457,22 @@ class GeneratedCalls(ABC):
             TargetDescription,
         )
 
+    async def update_user(
+        self, user: str, *, description: str | None = None, service: bool | None = None
+    ) -> UserDescription:
+        """Change a user's description, or whether it is a service, which has no standing credentials."""
+        return await self.exchange(
+            "UpdateUser", UpdateUserRequest(user=user, description=description, service=service), UserDescription
+        )
+
+    async def validate_policy(
+        self, *, document: str, kind: Literal["identity", "resource", "trust"] = "identity"
+    ) -> ValidatePolicyResponse:
+        """Tell whether a policy document would be accepted, and if not, why; nothing is stored."""
+        return await self.exchange(
+            "ValidatePolicy", ValidatePolicyRequest(document=document, kind=kind), ValidatePolicyResponse
+        )
+
     async def verify(
         self,
         key: str,
@@ -1090,7 +1510,10 @@ class GeneratedCalls(ABC):
 
 
 ROUTES: dict[str, Route] = {
+    "AddUserToGroup": Route("POST", "groups", "group", "add-user", AddUserToGroupRequest, UserDescription),
+    "AttachGroupPolicy": Route("POST", "groups", "group", "attach-policy", AttachGroupPolicyRequest, GroupDescription),
     "AttachPolicy": Route("POST", "users", "user", "attach-policy", AttachPolicyRequest, UserDescription),
+    "AttachRolePolicy": Route("POST", "roles", "role", "attach-policy", AttachRolePolicyRequest, RoleDescription),
     "BatchGetSecretValue": Route(
         "POST", "secrets", None, "batch-value", BatchGetSecretValueRequest, BatchGetSecretValueResponse
     ),
@@ -1103,8 +1526,11 @@ ROUTES: dict[str, Route] = {
     ),
     "CreateAlias": Route("POST", "aliases", None, "", CreateAliasRequest, AliasDescription),
     "CreateBinding": Route("POST", "bindings", None, "", CreateBindingRequest, BindingDescription),
+    "CreateGrant": Route("POST", "keys", "key", "create-grant", CreateGrantRequest, GrantDescription),
+    "CreateGroup": Route("POST", "groups", None, "", CreateGroupRequest, GroupDescription),
     "CreateKey": Route("POST", "keys", None, "", CreateKeyRequest, KeyDescription),
     "CreatePolicy": Route("POST", "policies", None, "", CreatePolicyRequest, PolicyDescription),
+    "CreateRole": Route("POST", "roles", None, "", CreateRoleRequest, RoleDescription),
     "CreateSecret": Route("POST", "secrets", None, "", CreateSecretRequest, CreateSecretResponse),
     "CreateTarget": Route("POST", "targets", None, "", CreateTargetRequest, TargetDescription),
     "CreateToken": Route("POST", "users", "user", "create-token", CreateTokenRequest, CreateTokenResponse),
@@ -1112,17 +1538,35 @@ ROUTES: dict[str, Route] = {
     "Decrypt": Route("POST", "ciphertexts", None, "decrypt", DecryptRequest, DecryptResponse),
     "DeleteAlias": Route("DELETE", "aliases", "alias", "", DeleteAliasRequest, AliasDescription),
     "DeleteBinding": Route("POST", "bindings", None, "delete", DeleteBindingRequest, DoneResponse),
+    "DeleteGroup": Route("DELETE", "groups", "group", "", DeleteGroupRequest, DoneResponse),
+    "DeleteGroupPolicy": Route("DELETE", "groups", "group", "inline-policy", DeleteGroupPolicyRequest, DoneResponse),
     "DeleteImportedKeyMaterial": Route(
         "POST", "keys", "key", "delete-material", DeleteImportedKeyMaterialRequest, KeyStateResponse
     ),
+    "DeletePolicy": Route("DELETE", "policies", "policy", "", DeletePolicyRequest, DoneResponse),
+    "DeleteResourcePolicy": Route(
+        "DELETE", "resource-policies", "resource", "", DeleteResourcePolicyRequest, DoneResponse
+    ),
+    "DeleteRole": Route("DELETE", "roles", "role", "", DeleteRoleRequest, DoneResponse),
+    "DeleteRolePermissionsBoundary": Route(
+        "DELETE", "roles", "role", "boundary", DeleteRolePermissionsBoundaryRequest, RoleDescription
+    ),
+    "DeleteRolePolicy": Route("DELETE", "roles", "role", "inline-policy", DeleteRolePolicyRequest, DoneResponse),
     "DeleteSecret": Route("DELETE", "secrets", "name", "", DeleteSecretRequest, DeleteSecretResponse),
     "DeleteTarget": Route("DELETE", "targets", "target", "", DeleteTargetRequest, TargetDeletedResponse),
     "DeleteToken": Route("POST", "users", "user", "delete-token", DeleteTokenRequest, DoneResponse),
+    "DeleteUser": Route("DELETE", "users", "user", "", DeleteUserRequest, DoneResponse),
+    "DeleteUserPermissionsBoundary": Route(
+        "DELETE", "users", "user", "boundary", DeleteUserPermissionsBoundaryRequest, UserDescription
+    ),
+    "DeleteUserPolicy": Route("DELETE", "users", "user", "inline-policy", DeleteUserPolicyRequest, DoneResponse),
     "DescribeErasure": Route("GET", "keys", "key", "erasure", DescribeErasureRequest, DescribeErasureResponse),
+    "DescribeGroup": Route("GET", "groups", "group", "", DescribeGroupRequest, DescribeGroupResponse),
     "DescribeKey": Route("GET", "keys", "key", "", DescribeKeyRequest, KeyDescription),
     "DescribeReEncryption": Route(
         "GET", "keys", "key", "re-encryption", DescribeReEncryptionRequest, ReEncryptionDescription
     ),
+    "DescribeRole": Route("GET", "roles", "role", "", DescribeRoleRequest, RoleDescription),
     "DescribeRootKeys": Route("GET", "root-keys", None, "", DescribeRootKeysRequest, DescribeRootKeysResponse),
     "DescribeRotation": Route("GET", "secrets", "name", "rotation", DescribeRotationRequest, RotationStatus),
     "DescribeSecret": Route("GET", "secrets", "name", "", DescribeSecretRequest, SecretDescription),
@@ -1131,7 +1575,9 @@ ROUTES: dict[str, Route] = {
     "DestroyKeyVersion": Route(
         "POST", "keys", "key", "destroy-version", DestroyKeyVersionRequest, DestroyKeyVersionResponse
     ),
+    "DetachGroupPolicy": Route("POST", "groups", "group", "detach-policy", DetachGroupPolicyRequest, GroupDescription),
     "DetachPolicy": Route("POST", "users", "user", "detach-policy", DetachPolicyRequest, UserDescription),
+    "DetachRolePolicy": Route("POST", "roles", "role", "detach-policy", DetachRolePolicyRequest, RoleDescription),
     "DisableKey": Route("POST", "keys", "key", "disable", DisableKeyRequest, KeyStateResponse),
     "DisableKeyRotation": Route(
         "POST", "keys", "key", "disable-rotation", DisableKeyRotationRequest, KeyRotationStatus
@@ -1174,6 +1620,7 @@ ROUTES: dict[str, Route] = {
     "GenerateMac": Route("POST", "keys", "key", "generate-mac", GenerateMacRequest, GenerateMacResponse),
     "GenerateRandom": Route("POST", "random", None, "", GenerateRandomRequest, GenerateRandomResponse),
     "GetCallerIdentity": Route("GET", "caller-identity", None, "", GetCallerIdentityRequest, GetCallerIdentityResponse),
+    "GetGroupPolicy": Route("GET", "groups", "group", "inline-policy", GetGroupPolicyRequest, InlinePolicyDescription),
     "GetKeyRotationStatus": Route(
         "GET", "keys", "key", "rotation-status", GetKeyRotationStatusRequest, KeyRotationStatus
     ),
@@ -1190,16 +1637,34 @@ ROUTES: dict[str, Route] = {
     "GetRandomPassword": Route(
         "POST", "passwords", None, "random", GetRandomPasswordRequest, GetRandomPasswordResponse
     ),
+    "GetResourcePolicy": Route(
+        "GET", "resource-policies", "resource", "", GetResourcePolicyRequest, ResourcePolicyDescription
+    ),
+    "GetRolePolicy": Route("GET", "roles", "role", "inline-policy", GetRolePolicyRequest, InlinePolicyDescription),
     "GetSecretValue": Route("GET", "secrets", "name", "value", GetSecretValueRequest, GetSecretValueResponse),
+    "GetUserPolicy": Route("GET", "users", "user", "inline-policy", GetUserPolicyRequest, InlinePolicyDescription),
     "ImportKeyMaterial": Route(
         "POST", "keys", "key", "import-material", ImportKeyMaterialRequest, ImportKeyMaterialResponse
     ),
     "ListAliases": Route("GET", "aliases", None, "", ListAliasesRequest, ListAliasesResponse),
     "ListBindings": Route("GET", "bindings", None, "", ListBindingsRequest, ListBindingsResponse),
+    "ListEntitiesForPolicy": Route(
+        "GET", "policies", "policy", "entities", ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse
+    ),
+    "ListGrants": Route("GET", "keys", "key", "grants", ListGrantsRequest, ListGrantsResponse),
+    "ListGroupPolicies": Route(
+        "GET", "groups", "group", "inline-policies", ListGroupPoliciesRequest, ListInlinePoliciesResponse
+    ),
+    "ListGroups": Route("GET", "groups", None, "", ListGroupsRequest, ListGroupsResponse),
     "ListKeyRotations": Route("GET", "keys", "key", "rotations", ListKeyRotationsRequest, ListKeyRotationsResponse),
     "ListKeyVersions": Route("GET", "keys", "key", "versions", ListKeyVersionsRequest, ListKeyVersionsResponse),
     "ListKeys": Route("GET", "keys", None, "", ListKeysRequest, ListKeysResponse),
     "ListPolicies": Route("GET", "policies", None, "", ListPoliciesRequest, ListPoliciesResponse),
+    "ListRetirableGrants": Route("GET", "grants", None, "", ListRetirableGrantsRequest, ListGrantsResponse),
+    "ListRolePolicies": Route(
+        "GET", "roles", "role", "inline-policies", ListRolePoliciesRequest, ListInlinePoliciesResponse
+    ),
+    "ListRoles": Route("GET", "roles", None, "", ListRolesRequest, ListRolesResponse),
     "ListRotationSteps": Route(
         "GET", "secrets", "name", "rotation-steps", ListRotationStepsRequest, ListRotationStepsResponse
     ),
@@ -1211,16 +1676,35 @@ ROUTES: dict[str, Route] = {
     "ListSecrets": Route("GET", "secrets", None, "", ListSecretsRequest, ListSecretsResponse),
     "ListTargets": Route("GET", "targets", None, "", ListTargetsRequest, ListTargetsResponse),
     "ListTokens": Route("GET", "users", "user", "tokens", ListTokensRequest, ListTokensResponse),
+    "ListUserPolicies": Route(
+        "GET", "users", "user", "inline-policies", ListUserPoliciesRequest, ListInlinePoliciesResponse
+    ),
     "ListUsers": Route("GET", "users", None, "", ListUsersRequest, ListUsersResponse),
     "LookupEvents": Route("GET", "events", None, "", LookupEventsRequest, LookupEventsResponse),
     "PauseRotation": Route("POST", "secrets", "name", "pause-rotation", PauseRotationRequest, RotationResponse),
+    "PutGroupPolicy": Route("PUT", "groups", "group", "inline-policy", PutGroupPolicyRequest, InlinePolicyDescription),
+    "PutResourcePolicy": Route(
+        "PUT", "resource-policies", "resource", "", PutResourcePolicyRequest, ResourcePolicyDescription
+    ),
+    "PutRolePermissionsBoundary": Route(
+        "PUT", "roles", "role", "boundary", PutRolePermissionsBoundaryRequest, RoleDescription
+    ),
+    "PutRolePolicy": Route("PUT", "roles", "role", "inline-policy", PutRolePolicyRequest, InlinePolicyDescription),
     "PutSecretValue": Route("PUT", "secrets", "name", "value", PutSecretValueRequest, PutSecretValueResponse),
+    "PutUserPermissionsBoundary": Route(
+        "PUT", "users", "user", "boundary", PutUserPermissionsBoundaryRequest, UserDescription
+    ),
+    "PutUserPolicy": Route("PUT", "users", "user", "inline-policy", PutUserPolicyRequest, InlinePolicyDescription),
     "ReEncrypt": Route("POST", "ciphertexts", None, "re-encrypt", ReEncryptRequest, ReEncryptResponse),
     "ReEncryptSecrets": Route(
         "POST", "keys", "key", "re-encrypt-secrets", ReEncryptSecretsRequest, ReEncryptionDescription
     ),
+    "RemoveUserFromGroup": Route("POST", "groups", "group", "remove-user", RemoveUserFromGroupRequest, UserDescription),
     "RestoreSecret": Route("POST", "secrets", "name", "restore", RestoreSecretRequest, RestoreSecretResponse),
     "ResumeRotation": Route("POST", "secrets", "name", "resume-rotation", ResumeRotationRequest, RotationResponse),
+    "RetireGrant": Route("POST", "keys", "key", "retire-grant", RetireGrantRequest, EndedGrantsResponse),
+    "RevokeGrant": Route("POST", "keys", "key", "revoke-grant", RevokeGrantRequest, EndedGrantsResponse),
+    "RevokeRoleSessions": Route("POST", "roles", "role", "revoke-sessions", RevokeRoleSessionsRequest, RoleDescription),
     "RotateKeyOnDemand": Route("POST", "keys", "key", "rotate", RotateKeyOnDemandRequest, KeyRotationStatus),
     "RotateSecret": Route("POST", "secrets", "name", "rotate", RotateSecretRequest, RotationResponse),
     "ScheduleKeyDeletion": Route(
@@ -1233,12 +1717,18 @@ ROUTES: dict[str, Route] = {
     "TagResource": Route("POST", "tags", "resource", "", TagResourceRequest, TagsResponse),
     "UntagResource": Route("POST", "tags", "resource", "remove", UntagResourceRequest, TagsResponse),
     "UpdateAlias": Route("PATCH", "aliases", "alias", "", UpdateAliasRequest, AliasDescription),
+    "UpdateAssumeRolePolicy": Route("PUT", "roles", "role", "trust", UpdateAssumeRolePolicyRequest, RoleDescription),
+    "UpdateGroup": Route("PATCH", "groups", "group", "", UpdateGroupRequest, GroupDescription),
     "UpdateKeyDescription": Route("PATCH", "keys", "key", "", UpdateKeyDescriptionRequest, KeyDescription),
+    "UpdatePolicy": Route("PATCH", "policies", "policy", "", UpdatePolicyRequest, PolicyDescription),
+    "UpdateRole": Route("PATCH", "roles", "role", "", UpdateRoleRequest, RoleDescription),
     "UpdateSecret": Route("PATCH", "secrets", "name", "", UpdateSecretRequest, UpdateSecretResponse),
     "UpdateSecretVersionStage": Route(
         "POST", "secrets", "name", "move-stage", UpdateSecretVersionStageRequest, StagesResponse
     ),
     "UpdateTarget": Route("PATCH", "targets", "target", "", UpdateTargetRequest, TargetDescription),
+    "UpdateUser": Route("PATCH", "users", "user", "", UpdateUserRequest, UserDescription),
+    "ValidatePolicy": Route("POST", "policies", None, "validate", ValidatePolicyRequest, ValidatePolicyResponse),
     "Verify": Route("POST", "keys", "key", "verify", VerifyRequest, VerifyResponse),
     "VerifyMac": Route("POST", "keys", "key", "verify-mac", VerifyMacRequest, VerifyMacResponse),
     "WatchSecrets": Route("GET", "secrets", None, "watch", WatchSecretsRequest, SecretChange, True),

@@ -144,7 +144,7 @@ class CMK:
     `current_version` is the one that encrypts and signs. `rotation_seconds` is the period of automatic rotation and
     `next_rotation_ms` when the next one is due; None where nobody asked for it. `material_expires_ms` is when imported
     material goes. A key with `deletion_protection` is deleted only after somebody took that away.
-    `oldest_version` is the oldest whose material was not destroyed.
+    `oldest_version` is the oldest whose material was not destroyed, `has_policy` whether the key itself has a policy.
     """
 
     account: str
@@ -168,6 +168,7 @@ class CMK:
     last_rotation_ms: int | None = None
     material_expires_ms: int | None = None
     oldest_version: int = 1
+    has_policy: bool = False
 
     def become(self, state: KeyState) -> "CMK":
         """The key in its next state; an illegal move raises InvalidState."""

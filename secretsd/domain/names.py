@@ -46,6 +46,14 @@ def is_account(text: str) -> bool:
     return _ACCOUNT.match(text) is not None
 
 
+def split_reference(reference: str) -> tuple[str | None, str]:
+    """The account that a reference names and the rest of it: None for `key/<uuid>`, `secret/<name>` and the like."""
+    if not reference.startswith("secretsd:"):
+        return None, reference
+    _, account, path = reference.split(":", 2)
+    return account, path
+
+
 class Resource(NamedTuple):
     """What an operation acts on: `account` and a path such as `secret/prod/db/app`, `key/<uuid>` or `user/ann`."""
 

@@ -1,10 +1,11 @@
-"""Who calls: accounts, users, the tokens and bindings that prove them, and the principal that a proof leads to."""
+"""Who there is: accounts, users, groups, roles; and the principal that a proof of identity leads to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from secretsd.domain.names import Resource
+from secretsd.domain.policy import InlinePolicy, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or an application. `policies` names the policies attached: one that is missing denies everything."""
+    """A person or an application. `policies` names the policies attached: one that is missing denies everything.
+
+    `groups` likewise. `boundary` is the policy that bounds all that the others allow, "" for none. A `service` has no
+    standing credentials: neither access keys nor tokens that last; what it is bound to proves it.
+    """
 
     account: str
     name: str
@@ -28,38 +33,81 @@ class User:
     policies: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    groups: tuple[str, ...] = ()
+    boundary: str = ""
+    inline: tuple[InlinePolicy, ...] = ()
+    service: bool = False
+    description: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its name as a resource of its account."""
+        return f"user/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token as it is stored: `digest` is SHA-256 of its 256 random bits, so nothing can be guessed from it."""
+class Group:
+    """Users that share policies. Who is in it stands with each user; joining and leaving change the revision here."""
 
-    digest: str
+    account: str
+    name: str
+    created_ms: int
+    description: str = ""
+    policies: tuple[str, ...] = ()
+    inline: tuple[InlinePolicy, ...] = ()
+    revision: int = 0
+
+    @property
+    def path(self) -> str:
+        """Its name as a resource of its account."""
+        return f"group/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What others may become for a while. `trust` says who and under which conditions (its Principal and Condition).
+
+    A session is good for `max_session_seconds` at most; those made at or before `revoked_ms` are good no more. `id`
+    tells it from another role of the same name later.
+    """
+
+    account: str
+    name: str
     id: str
-    account: str
-    user: str
     created_ms: int
-    expires_ms: int | None
+    trust: tuple[Statement, ...]
+    description: str = ""
+    policies: tuple[str, ...] = ()
+    inline: tuple[InlinePolicy, ...] = ()
+    boundary: str = ""
+    max_session_seconds: int = 3600
+    revoked_ms: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
 
+    @property
+    def path(self) -> str:
+        """Its name as a resource of its account."""
+        return f"role/{self.name}"
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """Maps one proof (`unix:uid/1000`) to exactly one user."""
 
-    proof: str
-    account: str
-    user: str
-    created_ms: int
-    revision: int = 0
+Holder = User | Group | Role
+"""What policies are attached to."""
 
 
 class Principal(NamedTuple):
-    """Who is behind a call: `path` is `user/<name>` or `role/<name>`, `proof` is how that was proved."""
+    """Who is behind a call: `path` is `user/<name>` or `role/<name>`, `proof` is how that was proved.
+
+    `session` is the digest of a role's session, `session_name` what it is called, `issued_ms` when the token or
+    session was made; "" and None where there is none.
+    """
 
     account: str
     path: str
     proof: str
+    session: str = ""
+    session_name: str = ""
+    issued_ms: int | None = None
 
     @property
     def resource(self) -> Resource:
@@ -73,10 +121,18 @@ class Principal(NamedTuple):
 
 
 MAX_POLICIES = 20
-"""Most policies attached to one user."""
+"""Most policies attached to one user, group or role."""
+MAX_INLINE = 10
+"""Most policies within one user, group or role."""
+MAX_INLINE_BYTES = 65_536
+"""How long they may be together: they are read with their holder each time."""
+MAX_GROUPS = 10
+"""Most groups that a user is in."""
 
 ROTATION_ROLE = "role/rotation"
 """The role as which an account's scheduled work runs."""
 
 KEY_ROTATION_ROLE = "role/key-rotation"
 """The role as which an account's keys are rotated by the clock, and what is under them is re-encrypted."""
+RESERVED_ROLES = frozenset({ROTATION_ROLE, KEY_ROTATION_ROLE})
+"""Roles that are there without a record; nobody makes or becomes them."""

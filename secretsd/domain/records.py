@@ -9,10 +9,13 @@ from enum import Enum
 from operator import attrgetter
 from typing import Any
 
+from secretsd.domain.credentials import AccessKey, Session, Token
 from secretsd.domain.errors import Internal
+from secretsd.domain.grants import Grant
 from secretsd.domain.keys import CMK, Alias, WrappedKey
-from secretsd.domain.policy import Policy
-from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.policy import Policy, ResourcePolicy
+from secretsd.domain.principals import Account, Group, Role, User
+from secretsd.domain.proofs import Binding, CertificateAuthority, ProofSpace, TokenIssuer
 from secretsd.domain.reencryption import ReEncryption
 from secretsd.domain.rotation import Rotation, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
@@ -20,7 +23,8 @@ from secretsd.domain.targets import Target, TargetLogin
 
 Record = (
     Account | User | Token | Binding | Policy | CMK | WrappedKey | Secret | SecretVersion | SealedValue | Rotation
-    | RotationStep | Target | TargetLogin | Alias | ReEncryption
+    | RotationStep | Target | TargetLogin | Alias | ReEncryption | Group | Role | AccessKey | Session | ProofSpace
+    | CertificateAuthority | TokenIssuer | ResourcePolicy | Grant
 )  # fmt: skip
 
 
@@ -42,6 +46,15 @@ RECORDS: dict[type, RecordKind] = {
     Token: RecordKind("tokens", ("digest",)),
     Binding: RecordKind("bindings", ("proof",)),
     Policy: RecordKind("policies", ("account", "name")),
+    Group: RecordKind("groups", ("account", "name")),
+    Role: RecordKind("roles", ("account", "name")),
+    AccessKey: RecordKind("access_keys", ("id",)),
+    Session: RecordKind("sessions", ("digest",)),
+    ProofSpace: RecordKind("proof_spaces", ("space",)),
+    CertificateAuthority: RecordKind("certificate_authorities", ("name",)),
+    TokenIssuer: RecordKind("token_issuers", ("name",)),
+    ResourcePolicy: RecordKind("resource_policies", ("account", "resource")),
+    Grant: RecordKind("grants", ("account", "key_id", "id")),
     CMK: RecordKind("keys", ("account", "id")),
     WrappedKey: RecordKind("key_versions", ("account", "key_id", "version")),
     Alias: RecordKind("aliases", ("account", "name")),

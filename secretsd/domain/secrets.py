@@ -82,7 +82,7 @@ class Secret:
 
     `deletion_ms` is set while the secret waits to be erased. `version_count` counts the versions that are kept.
     `barrier` and `pinned` belong to its rotation: whether reads wait, and whether versions and stages must stay as they
-    are because the target may be on any of them (SECURITY 20).
+    are because the target may be on any of them (SECURITY 20). `has_policy` says that there is one of the resource.
     """
 
     account: str
@@ -100,6 +100,7 @@ class Secret:
     revision: int = 0
     barrier: Barrier = Barrier.OPEN
     pinned: bool = False
+    has_policy: bool = False
 
     def require_unpinned(self) -> None:
         """Raise Conflict while a rotation is under way that may be on any of the labelled versions."""

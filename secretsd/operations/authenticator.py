@@ -4,11 +4,15 @@ import hashlib
 
 from secretsd.domain.errors import NotFound, Unauthenticated
 from secretsd.domain.principals import Principal
+from secretsd.domain.proofs import Binding
 from secretsd.domain.sensitive import Plaintext
+from secretsd.operations.request_facts import Way
 from secretsd.operations.rows import Rows
 
 TOKEN_PREFIX = "secretsd_"
-_TOKEN_LENGTH = len(TOKEN_PREFIX) + 43
+SESSION_PREFIX = "secretsd-session_"
+_RANDOM_LENGTH = 43
+_LENGTHS = {len(prefix) + _RANDOM_LENGTH for prefix in (TOKEN_PREFIX, SESSION_PREFIX)}
 
 
 def token_digest(token: Plaintext) -> str:
@@ -17,22 +21,31 @@ def token_digest(token: Plaintext) -> str:
 
 
 class Caller:
-    """What a transport knows: where from, the uid at the other end of a Unix socket, the bearer token if one came.
+    """What a transport knows: where from and how a request came, what proves the peer, the bearer token if one came.
 
-    A connection keeps its caller from request to request, so that a token is digested once; never changed.
+    `proofs` are those of the connection, the more telling ones first: `systemd:unit/…`, `unix:uid/…`, names of a TLS
+    certificate. A connection keeps its caller from request to request, so that a token is digested once; never changed.
     """
 
-    __slots__ = ("digest", "source", "token", "uid")
+    __slots__ = ("digest", "proofs", "source", "token", "way")
 
-    def __init__(self, source: str, uid: int | None = None, token: Plaintext | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        uid: int | None = None,
+        token: Plaintext | None = None,
+        way: Way | None = None,
+        proofs: tuple[str, ...] = (),
+    ) -> None:
         self.source = source
-        self.uid = uid
+        self.way = way or Way(uid=uid)
+        self.proofs = proofs if uid is None else (*proofs, f"unix:uid/{uid}")
         self.token = token
-        self.digest = token_digest(token) if token is not None and len(token) == _TOKEN_LENGTH else None
+        self.digest = token_digest(token) if token is not None and len(token) in _LENGTHS else None
 
 
 class Authenticator:
-    """A token wins over the peer's uid; a token that proves nothing is an error, not a fall-back to the uid."""
+    """A token wins over what the connection proves; one that proves nothing is an error, not a fall-back."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -41,19 +54,36 @@ class Authenticator:
         """Who is calling; Unauthenticated when nothing proves it."""
         try:
             if caller.token is not None:
-                return await self._by_token(caller.digest, now_ms)
-            if caller.uid is not None:
-                proof = f"unix:uid/{caller.uid}"
-                binding = await self._rows.binding(proof)
-                return Principal(binding.account, f"user/{binding.user}", proof)
+                return await self._by_token(caller, now_ms)
+            for proof in caller.proofs:
+                if (binding := await self._bound(proof)) is not None:
+                    path = f"role/{binding.role}" if binding.role else f"user/{binding.user}"
+                    return Principal(binding.account, path, proof)
         except NotFound:
             pass
         raise Unauthenticated
 
-    async def _by_token(self, digest: str | None, now_ms: int) -> Principal:
-        if digest is None:
+    async def _bound(self, proof: str) -> Binding | None:
+        try:
+            return await self._rows.binding(proof)
+        except NotFound:
+            return None
+
+    async def _by_token(self, caller: Caller, now_ms: int) -> Principal:
+        if caller.digest is None or caller.token is None:
             raise Unauthenticated
-        found = await self._rows.token(digest)
+        if caller.token.reveal().startswith(SESSION_PREFIX.encode()):
+            return await self._by_session(caller.digest, now_ms)
+        found = await self._rows.token(caller.digest)
         if found.expires_ms is not None and found.expires_ms <= now_ms:
             raise Unauthenticated
-        return Principal(found.account, f"user/{found.user}", f"token/{found.id}")
+        return Principal(found.account, f"user/{found.user}", f"token/{found.id}", issued_ms=found.created_ms)
+
+    async def _by_session(self, digest: str, now_ms: int) -> Principal:
+        """Good while its time is not over and its role is there and has not been revoked since."""
+        found = await self._rows.session(digest)
+        role = await self._rows.role(found.account, found.role)
+        if found.expires_ms <= now_ms or role.id != found.role_id or found.created_ms <= role.revoked_ms:
+            raise Unauthenticated
+        proof = f"session/{found.access_key}"
+        return Principal(found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms)

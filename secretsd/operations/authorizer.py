@@ -1,95 +1,146 @@
-"""Who may do what: policies compiled once a user, decisions remembered until a user or policy changes."""
+"""Who may do what: what speaks about a caller and a resource is gathered once, decisions are kept until it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from secretsd.domain.decisions import Decision, Narrowed, Sides
 from secretsd.domain.errors import AccessDenied, NotFound
-from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
-from secretsd.domain.policy import Effect, Policy, Rules, Statement
-from secretsd.domain.principals import KEY_ROTATION_ROLE, ROTATION_ROLE, Principal
+from secretsd.domain.names import Resource
+from secretsd.domain.principals import Principal
 from secretsd.operations.cache import RowCache
-from secretsd.operations.registry import OPERATIONS
+from secretsd.operations.request_facts import RequestFacts
 from secretsd.operations.rows import Rows
+from secretsd.operations.rule_sets import RuleSets
 from secretsd.ports.storage import RecordName
 
 MAX_DECISIONS = 100_000
 OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
 """What everybody with a proven identity may ask: it tells nothing that the caller did not prove."""
-KEY_ROTATION_STEPS = ("RenewKey", "ContinueReEncryption")
-KEY_STEPS = ("BeginKeyErasure", "EraseKey", "ExpireKeyMaterial", "RewrapKeyVersion")
-"""The other scheduled steps that act on keys. What is named in neither acts on secrets, and on nothing else."""
-
-
-def rotation_rules(account: str) -> Rules:
-    """What an account's rotation role may do: the steps of scheduled work on secrets and keys of its account."""
-    steps = {operation.name for operation in OPERATIONS.values() if operation.route is None}
-    statements = (
-        Statement(Effect.ALLOW, tuple(sorted(steps.difference(KEY_STEPS, KEY_ROTATION_STEPS))), ("secret/*",)),
-        Statement(Effect.ALLOW, KEY_STEPS, ("key/*",)),
-        Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
-        # Which logins of which target are the account's stands in the target itself, and is looked at in every step.
-        Statement(Effect.ALLOW, ("UseTarget",), (f"secretsd:{SYSTEM_ACCOUNT}:target/*",)),
-    )
-    return Rules([Policy(account, "rotation", statements, "", 0)])
-
-
-def key_rotation_rules(account: str) -> Rules:
-    """What an account's key rotation role may do: renew keys of its account, and re-encrypt what is under them."""
-    return Rules([Policy(account, "key-rotation", (Statement(Effect.ALLOW, KEY_ROTATION_STEPS, ("key/*",)),), "", 0)])
-
-
-SCHEDULED_ROLES = {ROTATION_ROLE: rotation_rules, KEY_ROTATION_ROLE: key_rotation_rules}
-"""What the roles of scheduled work may do, by role; whatever none of them names is denied to it."""
+_NO_TAGS: Mapping[str, str] = {}
+_Asked = tuple[str, str, str, str]
 
 
 class Authorizer:
-    """Decides by the policies attached to a user. One that is missing denies all, so a lost row opens nothing."""
+    """Decides. An attached policy that is missing denies all, so a lost row opens nothing."""
 
     def __init__(self, rows: Rows, cache: RowCache) -> None:
+        self.rules = RuleSets(rows)
         self._rows = rows
-        self._rules: dict[tuple[str, str], Rules] = {}
-        self._decisions: dict[tuple[str, str, str, str, str], bool] = {}
+        self._decisions: dict[Resource, dict[_Asked, Decision | Narrowed]] = {}
+        self._count = 0
         self._generation = 0
         cache.on_change(self._changed)
 
-    async def require(self, principal: Principal, permission: str, resource: Resource) -> None:
+    async def require(self, principal: Principal, permission: str, resource: Resource, facts: RequestFacts) -> None:
         """Raise AccessDenied unless the principal may use the permission on the resource."""
         if permission in OPEN_TO_ALL:
             return
-        asked = (principal.account, principal.path, permission, resource.account, resource.path)
-        allowed = self._decisions.get(asked)
-        if allowed is None:
-            generation = self._generation
-            rules = await self._rules_of(principal)
-            allowed = rules.allow(principal.account, permission, resource)
-            if generation == self._generation:
-                if len(self._decisions) >= MAX_DECISIONS:
-                    self._decisions.clear()
-                self._decisions[asked] = allowed
-        if not allowed:
+        decision = await self.decide(principal, permission, resource, facts)
+        if not decision.allowed:
             raise AccessDenied
 
-    async def _rules_of(self, principal: Principal) -> Rules:
-        name = principal.account, principal.path
-        found = self._rules.get(name)
-        if found is not None:
+    async def decide(self, principal: Principal, permission: str, resource: Resource, facts: RequestFacts) -> Decision:
+        """The decision, and which statement or grant made it."""
+        asked = principal.account, principal.path, principal.session, permission
+        known = self._decisions.get(resource)
+        found = None if known is None else known.get(asked)
+        if found is None:
+            found = await self._narrowed(principal, permission, resource, asked)
+        if type(found) is Decision:
             return found
+        assert isinstance(found, Narrowed)  # noqa: S101  # of the two kinds it is the other one
+        return found.decide(await self._with_tags(found, principal, resource, facts))
+
+    async def decide_as_if(
+        self,
+        principal: Principal,
+        permission: str,
+        resource: Resource,
+        facts: RequestFacts,
+        as_if: Callable[[Sides], Sides],
+    ) -> Decision:
+        """What the decision would be if what speaks about the two were as `as_if` makes it; never kept."""
+        narrowed = await self.rules.narrowed(principal, permission, resource, as_if)
+        return narrowed.decide(await self._with_tags(narrowed, principal, resource, facts))
+
+    async def _narrowed(
+        self, principal: Principal, permission: str, resource: Resource, asked: _Asked
+    ) -> Decision | Narrowed:
         generation = self._generation
-        if principal.path in SCHEDULED_ROLES:
-            rules = SCHEDULED_ROLES[principal.path](principal.account)
-        else:
-            try:
-                user = await self._rows.user(principal.account, principal.name)
-                rules = Rules([await self._rows.policy(user.account, policy) for policy in user.policies])
-            except NotFound:
-                rules = Rules(())
+        narrowed = await self.rules.narrowed(principal, permission, resource)
+        # Where no condition counts, nothing about a request does.
+        kept = narrowed if narrowed.keys() else narrowed.decide(_Nothing())
         if generation == self._generation:
-            if len(self._rules) >= MAX_DECISIONS:
-                self._rules.clear()
-            self._rules[name] = rules
-        return rules
+            if self._count >= MAX_DECISIONS:
+                self._decisions.clear()
+                self._count = 0
+            self._decisions.setdefault(resource, {})[asked] = kept
+            self._count += 1
+        return kept
+
+    async def _with_tags(
+        self, narrowed: Narrowed, principal: Principal, resource: Resource, facts: RequestFacts
+    ) -> RequestFacts:
+        keys = narrowed.keys()
+        own = theirs = _NO_TAGS
+        if any(key.startswith("secretsd:PrincipalTag/") for key in keys):
+            own = await self._tags(principal.resource)
+        if any(key.startswith("secretsd:ResourceTag/") for key in keys):
+            theirs = await self._tags(resource)
+        boundary = await self._boundary(resource) if "secretsd:PermissionsBoundary" in keys else ""
+        return facts.about(resource, own, theirs, boundary)
+
+    async def _tags(self, resource: Resource) -> Mapping[str, str]:
+        kind, _, name = resource.path.partition("/")
+        try:
+            match kind:
+                case "secret":
+                    return (await self._rows.secret(resource.account, name)).tags
+                case "key":
+                    return (await self._rows.key(resource.account, name)).tags
+                case "user":
+                    return (await self._rows.user(resource.account, name)).tags
+                case "role":
+                    return (await self._rows.role(resource.account, name)).tags
+        except NotFound:
+            pass
+        return _NO_TAGS
+
+    async def _boundary(self, resource: Resource) -> str:
+        kind, _, name = resource.path.partition("/")
+        try:
+            match kind:
+                case "user":
+                    return (await self._rows.user(resource.account, name)).boundary
+                case "role":
+                    return (await self._rows.role(resource.account, name)).boundary
+        except NotFound:
+            pass
+        return ""
 
     def _changed(self, names: Sequence[RecordName]) -> None:
-        if not names or any(table in ("users", "policies") for table, _ in names):
-            self._generation += 1
-            self._rules.clear()
-            self._decisions.clear()
+        if not names:
+            self.rules.forget_all()
+            self._forget()
+            return
+        for table, key in names:
+            match table:
+                case "users" | "groups" | "roles" | "policies":
+                    self.rules.forget(table, key)
+                    self._forget()
+                case "resource_policies":
+                    self._forget()  # those of secrets are kept by id, what is asked for is a name
+                case "grants":
+                    self._generation += 1
+                    self._count -= len(self._decisions.pop(Resource(key[0], f"key/{key[1]}"), ()))
+
+    def _forget(self) -> None:
+        self._generation += 1
+        self._decisions.clear()
+        self._count = 0
+
+
+class _Nothing:
+    """No facts at all, for what asks for none."""
+
+    def get(self, key: str) -> None:
+        """None, whatever is asked."""

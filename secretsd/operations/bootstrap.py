@@ -4,12 +4,14 @@ import contextlib
 import secrets
 
 from secretsd.domain.audit import AuditEvent, ChangedRow
+from secretsd.domain.credentials import Token
 from secretsd.domain.errors import AlreadyExists, NotFound
 from secretsd.domain.key_specs import KeySpec
 from secretsd.domain.keys import KeyMetadata, KeyOwner
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Effect, Policy, Statement
-from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.principals import Account, User
+from secretsd.domain.proofs import Binding
 from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import events
@@ -30,7 +32,7 @@ async def ensure_first_account(parts: Parts, uids: tuple[int, ...], by: str) -> 
     and readers are different people wherever those two policies are attached to different users.
     """
     try:
-        return (await parts.storage.accounts.binding("unix:uid/0")).account
+        return (await parts.storage.proofs.binding("unix:uid/0")).account
     except NotFound:
         pass
     now_ms = parts.clock.now_ms()
@@ -51,7 +53,7 @@ async def ensure_first_account(parts: Parts, uids: tuple[int, ...], by: str) -> 
     try:
         await _commit(parts, account, records, now_ms, by)
     except AlreadyExists:
-        return (await parts.storage.accounts.binding("unix:uid/0")).account  # another worker was faster
+        return (await parts.storage.proofs.binding("unix:uid/0")).account  # another worker was faster
     return account
 
 

@@ -13,6 +13,7 @@ from secretsd.domain.principals import Principal
 from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.operations import events
 from secretsd.operations.parts import Parts
+from secretsd.operations.request_facts import RequestFacts
 from secretsd.ports.storage import (
     Add,
     Change,
@@ -21,6 +22,7 @@ from secretsd.ports.storage import (
     DeleteVersions,
     Fence,
     Replace,
+    Unattached,
     Unchanged,
     UnitOfWork,
 )
@@ -40,7 +42,7 @@ class Call:
     operation: "Operation"
     principal: Principal
     request_id: bytes
-    time_ms: int
+    facts: RequestFacts
     source: str
     resource: Resource
     fields: dict[str, str | int | bool | tuple[str, ...]]
@@ -56,15 +58,24 @@ class Call:
         return self.principal.account
 
     @property
+    def time_ms(self) -> int:
+        """When the request came, in milliseconds since 1970."""
+        return self.facts.now_ms
+
+    @property
     def request_name(self) -> str:
         """The request id as text."""
         return self.request_id.hex()
 
-    async def require(self, permission: str, resource: Resource) -> None:
-        """Raise AccessDenied unless the caller also has this permission; the resource's account is concerned then."""
+    async def require(self, permission: str, resource: Resource, asked: Request | None = None) -> None:
+        """Raise AccessDenied unless the caller also has this permission; the resource's account is concerned then.
+
+        `asked` is the part of the request that conditions are to look at, where that is not the request as it is.
+        """
         if resource.account not in self.concerned:
             self.concerned.append(resource.account)
-        await self.parts.authorizer.require(self.principal, permission, resource)
+        facts = self.facts if asked is None else self.facts.asking(asked)
+        await self.parts.authorizer.require(self.principal, permission, resource, facts)
 
     def add(self, record: Record) -> Add:
         """A new record for `commit`."""
@@ -82,7 +93,7 @@ class Call:
 
     async def commit(self, *changes: Change) -> None:
         """Write the changes and this call's event in one unit of work, durably; or raise and leave nothing."""
-        rows = tuple(_row(change) for change in changes if not isinstance(change, Unchanged))
+        rows = tuple(_row(change) for change in changes if not isinstance(change, Unchanged | Unattached))
         # Taken away first: what loses is made again from what is read then.
         rests_on, self._rests_on = self._rests_on, []
         unit = UnitOfWork((*rests_on, *changes), events.record(self.event("ok", rows)), self.fence)

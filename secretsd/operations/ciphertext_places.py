@@ -64,7 +64,7 @@ async def count(call: Call, key: CMK, below: int) -> dict[Place, int]:
     """How many of each kind are under versions of the key below that one, as they are stored now; zeros left out."""
     storage = call.parts.storage
     found = {
-        Place.SECRET_VERSION: await storage.keys.guard_count(key.account, key.id, below),
+        Place.SECRET_VERSION: await storage.keys.guard_count(key.id, below),
         Place.ROTATION_NOTE: 0,
         Place.TARGET: 0,
         Place.ESCROW: len(await call.parts.escrow.entries(lambda entry: entry_under(entry, key, below))),

@@ -52,7 +52,7 @@ async def make(
     algorithm = algorithm_of(key, name, encryption_algorithms(key.spec))
     version = await current_version(call, key)
     if not SPECS[key.spec].asymmetric:
-        use = KeyUse(call.account, purpose, call.request_name)
+        use = KeyUse(key.account, purpose, call.request_name)
         return Made(version, algorithm, await call.parts.keystore.encrypt(version, use, plaintext, context))
     _require_no_context(key, context)
     # What nobody could ever open is not made.
@@ -83,7 +83,8 @@ async def opened(
     if header.purpose not in purposes or (key is not None and header.key_id != key.id):
         raise InvalidCiphertext
     try:
-        key = key or await usable_key(call, header.key_id, KeyUsage.ENCRYPT_DECRYPT)
+        # Whose the key is was looked up before the right to it was asked.
+        key = key or await usable_key(call, str(call.resource), KeyUsage.ENCRYPT_DECRYPT)
         if SPECS[key.spec].asymmetric:
             raise InvalidCiphertext
         version = await call.parts.rows.key_version(key.account, key.id, header.key_version)
@@ -92,7 +93,7 @@ async def opened(
     version.require_live()
     call.fields["key_version"] = version.version
     algorithm = algorithm_of(key, name, encryption_algorithms(key.spec))
-    use = KeyUse(call.account, header.purpose, call.request_name)
+    use = KeyUse(key.account, header.purpose, call.request_name)
     plaintext = await call.parts.keystore.decrypt(version, use, request.ciphertext, context)
     return Opened(version, algorithm, header.purpose, BinaryValue(plaintext.reveal()))
 
@@ -104,7 +105,7 @@ async def _opened_by_private_key(
     algorithm = algorithm_of(key, name, encryption_algorithms(key.spec))
     version = await current_version(call, key)
     purpose = Purpose.API_CIPHERTEXT
-    use = KeyUse(call.account, purpose, call.request_name)
+    use = KeyUse(key.account, purpose, call.request_name)
     plaintext = await call.parts.keystore.decrypt_asymmetric(version, use, algorithm, ciphertext)
     return Opened(version, algorithm, purpose, BinaryValue(plaintext.reveal()))
 

@@ -51,12 +51,15 @@ async def decrypt(call: Call, request: DecryptRequest) -> DecryptResponse:
 async def re_encrypt(call: Call, request: ReEncryptRequest) -> ReEncryptResponse:
     """Bring a ciphertext under another key, key version or context, without showing its plaintext to anybody.
 
-    Needs ReEncryptFrom on the key that it is under and ReEncryptTo on the other one.
+    Needs ReEncryptFrom on the key that it is under, and ReEncryptTo on the other one and the new context.
     """
     await call.require("ReEncryptFrom", call.resource)
     found = await key_id_of(call.parts.rows, call.account, request.destination_key)
     destination = OfKey(key=found or request.destination_key)
-    await call.require("ReEncryptTo", Resource(call.account, destination.resource_path))
+    # What conditions say of the encryption context is meant of the one that is bound there.
+    resource = Resource(destination.resource_account or call.account, destination.resource_path)
+    into = EncryptRequest(key=destination.key, plaintext=BinaryValue(b""), context=request.destination_context)
+    await call.require("ReEncryptTo", resource, into)
     opened = await ciphertexts.opened(call, request, request.context, request.algorithm)
     call.fields["source_key_version"] = opened.key.version
     made = await ciphertexts.make(

@@ -125,7 +125,7 @@ async def _data_key(call: Call, request: OfDataKey) -> tuple[WrappedKey, Plainte
         raise InvalidRequest("cannot make the data key: give its spec or its number of bytes, not both")
     size = request.number_of_bytes or _SIZES[request.spec or "AES_256"]
     version = await current_version(call, await _symmetric_key(call, request.key))
-    use = KeyUse(call.account, Purpose.API_DATA_KEY, call.request_name)
+    use = KeyUse(version.account, Purpose.API_DATA_KEY, call.request_name)
     data_key, ciphertext = await call.parts.keystore.generate_data_key(version, use, request.context, size)
     return version, data_key, ciphertext
 
@@ -135,13 +135,13 @@ async def _key_pair(call: Call, request: OfDataKeyPair) -> tuple[WrappedKey, Key
     pair = await call.parts.key_pairs.make(call.account, KeySpec(request.key_pair_spec))
     # Looked at again: to make an RSA key may have taken seconds.
     version = await current_version(call, await _symmetric_key(call, request.key))
-    use = KeyUse(call.account, Purpose.API_DATA_KEY, call.request_name)
+    use = KeyUse(version.account, Purpose.API_DATA_KEY, call.request_name)
     ciphertext = await call.parts.keystore.encrypt(version, use, pair.private_key, request.context)
     return version, pair, ciphertext
 
 
-async def _symmetric_key(call: Call, key_id: str) -> CMK:
-    key = await usable_key(call, key_id, KeyUsage.ENCRYPT_DECRYPT)
+async def _symmetric_key(call: Call, reference: str) -> CMK:
+    key = await usable_key(call, reference, KeyUsage.ENCRYPT_DECRYPT)
     if SPECS[key.spec].asymmetric:
         raise InvalidKeyUsage(f"cannot make a data key under key {key.id}: its spec is {key.spec.value}")
     return key

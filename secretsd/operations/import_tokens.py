@@ -33,7 +33,7 @@ _decode = msgspec.msgpack.Decoder(ImportToken).decode
 async def seal_token(call: Call, key: CMK, token: ImportToken) -> bytes:
     """The token, sealed."""
     account = await call.parts.rows.account(key.account)
-    sealing = await current_key_version(call, account.default_key_id)
+    sealing = await current_key_version(call, key.account, account.default_key_id)
     use = KeyUse(key.account, Purpose.IMPORT_TOKEN, call.request_name)
     return await call.parts.keystore.encrypt(sealing, use, Plaintext(_encode(token)), _context(key))
 

@@ -1,4 +1,4 @@
-"""Which CMK a reference means: a UUID, an alias, or either in full."""
+"""Which CMK a reference means: a UUID, an alias, or either in full; and whose the key of a ciphertext is."""
 
 from typing import TypeVar
 
@@ -7,17 +7,23 @@ import msgspec
 from secretsd.api.cryptography import OfCiphertext
 from secretsd.api.fields import Request
 from secretsd.api.keys import OfKey
+from secretsd.api.resource_policies import OfPolicyOfResource
 from secretsd.api.secrets import OfTagged
 from secretsd.domain.errors import NotFound
+from secretsd.domain.names import Resource, split_reference
 from secretsd.operations.rows import Rows
 
 R = TypeVar("R", bound=Request)
 _NAMING_A_KEY = (OfKey, OfCiphertext)
+_NAMING_ANYTHING = (OfTagged, OfPolicyOfResource)
 
 
 async def resolved(rows: Rows, account: str, request: R) -> R:
-    """The request with its key's UUID in place of what stands for it; unchanged where that leads nowhere."""
-    if isinstance(request, OfTagged) and request.resource.startswith("alias/"):
+    """The request with its key in place of what stands for it; unchanged where that leads nowhere.
+
+    A key of `account`, the caller's, is its UUID then, and one of another account `secretsd:<account>:key/<uuid>`.
+    """
+    if isinstance(request, _NAMING_ANYTHING) and request.resource.startswith("alias/"):
         found = await key_id_of(rows, account, request.resource)
         return request if found is None else msgspec.structs.replace(request, resource=f"key/{found}")
     if not isinstance(request, _NAMING_A_KEY):
@@ -28,16 +34,27 @@ async def resolved(rows: Rows, account: str, request: R) -> R:
     return request if found is None else msgspec.structs.replace(request, key=found)
 
 
+async def owned(rows: Rows, resource: Resource) -> Resource:
+    """The key that a ciphertext names, with whose it is; one that nobody has stays the caller's."""
+    key_id = resource.path.removeprefix("key/")
+    return Resource(await rows.owner_of_key(key_id, resource.account), resource.path)
+
+
 async def key_id_of(rows: Rows, account: str, reference: str) -> str | None:
-    """The UUID that a reference stands for; None for an alias that is none, and for what is another account's."""
-    if reference.startswith("secretsd:"):
-        _, owner, reference = reference.split(":", 2)
-        if owner != account:
+    """What a reference stands for: a UUID, of another account's key in full; None for an alias that is none."""
+    named, path = split_reference(reference)
+    owner = named or account
+    kind, _, name = path.rpartition("/") if path.startswith("key/") else path.partition("/")
+    key_id = name or kind
+    if kind == "alias":
+        try:
+            key_id = (await rows.alias(owner, name)).key_id
+        except NotFound:
             return None
-    kind, _, name = reference.rpartition("/") if reference.startswith("key/") else reference.partition("/")
-    if kind != "alias":
-        return name or kind
-    try:
-        return (await rows.alias(account, name)).key_id
-    except NotFound:
-        return None
+    return key_id if owner == account else str(Resource(owner, f"key/{key_id}"))
+
+
+def owner_and_id(account: str, reference: str) -> tuple[str, str]:
+    """Account and UUID of a key as `resolved` leaves it; `account` is the caller's."""
+    owner, path = split_reference(reference)
+    return (account, path) if owner is None else (owner, path.removeprefix("key/"))

@@ -12,12 +12,12 @@ from secretsd.operations.keys import find_key
 Algorithm = TypeVar("Algorithm", bound=Enum)
 
 
-async def usable_key(call: Call, key_id: str, usage: KeyUsage) -> CMK:
-    """The key; NotFound, or whatever keeps it from being used so now.
+async def usable_key(call: Call, reference: str, usage: KeyUsage) -> CMK:
+    """The key, named as `find_key` takes it; NotFound, or whatever keeps it from being used so now.
 
     The service's own keys seal secrets and nothing else: so it is known of them what their versions are needed for.
     """
-    key = await find_key(call, key_id)
+    key = await find_key(call, reference)
     key.require_usable(usage, call.time_ms)
     if key.owner is KeyOwner.SERVICE:
         raise InvalidKeyUsage(f"cannot use key {key.id} for that: it is the service's own, and seals secrets alone")

@@ -30,6 +30,7 @@ from secretsd.operations import pages
 from secretsd.operations.aliases import new_alias, require_free
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
+from secretsd.operations.key_references import owner_and_id
 from secretsd.operations.registry import operation
 from secretsd.operations.tags import wanted_tags
 from secretsd.ports.readers import KeyFilter
@@ -110,10 +111,13 @@ async def make_key_version(call: Call, key: CMK, version: int) -> WrappedKey:
     return replace(made, created_ms=call.time_ms)
 
 
-async def find_key(call: Call, key_id: str) -> CMK:
-    """The CMK of the caller's account; NotFound, whose sentence repeats nothing that the caller wrote."""
+async def find_key(call: Call, reference: str) -> CMK:
+    """The CMK: by its UUID one of the caller's account, of another account in full. Both have been authorised.
+
+    NotFound, whose sentence repeats nothing that the caller wrote.
+    """
     try:
-        return await call.parts.rows.key(call.account, key_id)
+        return await call.parts.rows.key(*owner_and_id(call.account, reference))
     except NotFound:
         raise NotFound("cannot find the key") from None
 
@@ -159,7 +163,7 @@ async def describe_key_operation(call: Call, request: DescribeKeyRequest) -> Key
     key = await find_key(call, request.key)
     guards = None
     if key.state is KeyState.PENDING_DELETION:
-        guards = await call.parts.storage.keys.guards(key.account, key.id, GUARDS_COUNTED + 1)
+        guards = await call.parts.storage.keys.guards(key.id, GUARDS_COUNTED + 1)
     return describe_key(key, guards)
 
 

@@ -72,7 +72,7 @@ def assemble(
         Sealer(keystore, data_key_seconds, max_data_keys),
         authorizer,
         ReadBarrier(rows, cache),
-        Watchers(storage, rows, cache, authorizer, max_watchers),
+        Watchers(storage, rows, cache, authorizer, clock, max_watchers),
         KeyPairs(),
         min_interval_seconds,
         min_grace_seconds,

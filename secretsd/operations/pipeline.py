@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from traceback import walk_tb
 from typing import Any, NamedTuple
 
+from secretsd.api.cryptography import OfCiphertext
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
-from secretsd.domain.errors import ErrorKind, Internal, InvalidState, SecretsdError, Throttled
+from secretsd.domain.errors import AccessDenied, ErrorKind, Internal, InvalidState, SecretsdError, Throttled
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
 from secretsd.operations import events, key_references
@@ -20,6 +21,7 @@ from secretsd.operations.ids import new_request_id
 from secretsd.operations.lines import Lines
 from secretsd.operations.parts import Parts
 from secretsd.operations.registry import OPERATIONS, Operation
+from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 from secretsd.operations.streams import Stream
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, StaleRecord
@@ -75,9 +77,24 @@ class Pipeline:
             if self._in_flight > self._max_in_flight:
                 raise Throttled(retry_after_seconds=1)
             principal = await self._authenticator.principal(caller, now_ms)
-            request = await key_references.resolved(parts.rows, principal.account, read())
-            call = self._call(operation, request, principal, request_id, now_ms, caller.source)
-            await parts.authorizer.require(principal, operation.name, call.resource)
+            written = read()
+            request = await key_references.resolved(parts.rows, principal.account, written)
+            facts = RequestFacts(principal, caller.way, request, now_ms)
+            call = self._call(operation, request, principal, request_id, facts, caller.source)
+            unnamed = isinstance(request, OfCiphertext) and request.key is None
+            if unnamed:
+                call.resource = await key_references.owned(parts.rows, call.resource)
+            try:
+                await parts.authorizer.require(principal, operation.name, call.resource, facts)
+            except AccessDenied:
+                if call.resource.account == principal.account:
+                    raise
+                if unnamed:
+                    await self._require_as_unknown(call)
+                else:
+                    # His own trail tells him no more: not what an alias of another account stands for.
+                    call = self._call(operation, written, principal, request_id, facts, caller.source)
+                    raise
             answered = await self._handle(call, request)
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
@@ -93,6 +110,16 @@ class Pipeline:
             return Answer(request_id.hex(), stream=answered)
         return Answer(request_id.hex(), answered)
 
+    async def _require_as_unknown(self, call: Call) -> None:
+        """Go on as if nobody had the key that a ciphertext names: the caller hears of it what he hears of none.
+
+        Its owner's auditors see that it was tried, and on which key.
+        """
+        call.concerned.append(call.resource.account)
+        call.fields["key"] = str(call.resource)
+        call.resource = Resource(call.account, call.resource.path)
+        await self.parts.authorizer.require(call.principal, call.operation.name, call.resource, call.facts)
+
     async def run_scheduled(
         self, operation: Operation, request: Request, principal: Principal, fence: Fence | None
     ) -> Response:
@@ -101,9 +128,10 @@ class Pipeline:
         now_ms = parts.clock.now_ms()
         request_id = new_request_id(now_ms)
         parts.storage.refresh()
-        call = self._call(operation, request, principal, request_id, now_ms, "schedule", fence)
+        facts = RequestFacts(principal, SCHEDULED, request, now_ms)
+        call = self._call(operation, request, principal, request_id, facts, "schedule", fence)
         try:
-            await parts.authorizer.require(principal, operation.name, call.resource)
+            await parts.authorizer.require(principal, operation.name, call.resource, facts)
             response = _whole(await self._handle(call, request))
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
@@ -134,7 +162,7 @@ class Pipeline:
         request: Request,
         principal: Principal,
         request_id: bytes,
-        now_ms: int,
+        facts: RequestFacts,
         source: str,
         fence: Fence | None = None,
     ) -> Call:
@@ -148,7 +176,7 @@ class Pipeline:
         async def run_step(name: str, step: Request) -> Response:
             return await self.run_scheduled(OPERATIONS[name], step, principal, fence)
 
-        return Call(self.parts, operation, principal, request_id, now_ms, source, resource, fields, [], run_step, fence)
+        return Call(self.parts, operation, principal, request_id, facts, source, resource, fields, [], run_step, fence)
 
     async def _handle(self, call: Call, request: Request) -> Response | Stream[Any]:
         # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.

@@ -1,6 +1,7 @@
 """Ciphertexts sealed anew under a key's current version, a few at a time, wherever they are stored."""
 
 import base64
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -52,9 +53,12 @@ class Mover:
         key, keys = self._key, self._call.parts.storage.keys
         for at_version in range(max(job.at_version, key.oldest_version), key.current_version):
             after = (job.after, job.after_version) if at_version == job.at_version else ("", "")
-            found = await keys.guarded(key.account, key.id, at_version, after, self._limit)
+            found = await keys.guarded(key.id, at_version, after, self._limit)
+            # Those of one account only: an event is in the view of each account that it concerns, and of two that have
+            # secrets under a third one's key neither may learn of the other.
+            found = [*next((group for _, group in itertools.groupby(found, _account)), ())]
             for version in found:
-                if await self._held(version.secret_id):
+                if await self._held(version):
                     self.waiting += 1
                 else:
                     await self._secret_version(version)
@@ -75,13 +79,15 @@ class Mover:
                 return  # or erased
             self._unreadable(f"version {version.id} of secret {version.secret_id}")
             return
+        if version.account not in call.concerned:
+            call.concerned.append(version.account)
         self.changes += [call.replace(version, moved), call.replace(before, sealed)]
         self.done += 1
 
     async def _resealed(self, version: SecretVersion, sealed: SealedValue) -> tuple[SecretVersion, SealedValue]:
         """The version with its value under a new data key: the value binds its data key's name, so it changes too."""
         rows, request = self._call.parts.rows, self._call.request_name
-        old = await rows.key_version(version.account, version.key_id, version.key_version)
+        old = await rows.key_version(self._key.account, version.key_id, version.key_version)
         new = await rows.key_version(self._key.account, self._key.id, self._key.current_version)
         value = Plaintext(await self._sealer.open(old, sealed, request))
         made = await self._sealer.seal(new, version.account, version.secret_id, version.id, value, request)
@@ -169,10 +175,10 @@ class Mover:
         wrapped = await self._call.parts.rows.key_version(key.account, key.id, key.current_version)
         return replace(moved, version=version, sealed=sealed, key=key, key_version=wrapped)
 
-    async def _held(self, secret_id: str) -> bool:
+    async def _held(self, version: SecretVersion) -> bool:
         """Whether a rotation is on its way with the secret's versions; it does not begin before this is committed."""
         try:
-            rotation = await self._call.parts.storage.rotations.get(self._key.account, secret_id)
+            rotation = await self._call.parts.storage.rotations.get(version.account, version.secret_id)
         except NotFound:
             return False
         self._call.rest_on(rotation)
@@ -185,6 +191,10 @@ class Mover:
     def _unreadable(self, what: str) -> None:
         log.critical("cannot re-encrypt %s: it is not what was sealed, or its key version is gone", what)
         self.failed += 1
+
+
+def _account(version: SecretVersion) -> str:
+    return version.account
 
 
 def _between(rotation: Rotation) -> bool:

@@ -13,7 +13,7 @@ from secretsd.api.rotation import (
     RotatorSummary,
 )
 from secretsd.api.secrets import RotationDescription, WindowDescription
-from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
+from secretsd.domain.errors import AlreadyExists, Conflict, InvalidRequest, InvalidState, NotFound
 from secretsd.domain.rotation import WAITING, Rotation, RotationResult, RotationState
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import Secret
@@ -59,6 +59,12 @@ async def rotation_of(call: Call, secret: Secret) -> Rotation | None:
         return None
 
 
+async def require_own_key(call: Call, secret: Secret, key_id: str) -> None:
+    """Raise InvalidState for a key of another account: the account's rotation role has no rights there."""
+    if await call.parts.rows.owner_of_key(key_id, secret.account) != secret.account:
+        raise InvalidState(f"cannot rotate secret {secret.name} under key {key_id}: it is another account's")
+
+
 @operation("RotateSecret", "POST /v1/secrets/{name}:rotate", audited=("rotator", "target", "rotate_immediately"))
 async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationResponse:
     """Set how a secret is rotated and start a rotation; a quarantined one is taken up where it stopped."""
@@ -69,6 +75,8 @@ async def rotate_secret(call: Call, request: RotateSecretRequest) -> RotationRes
         raise InvalidRequest(f"cannot rotate secret {secret.name}: it has no rotation yet, so name a rotator")
     if before is not None and before.state not in WAITING:
         raise Conflict(f"cannot change the rotation of secret {secret.name}: it is at {before.state.value}")
+    await require_own_key(call, secret, secret.key_id)
+    call.rest_on(secret)
     rotation = before or Rotation(call.account, secret.id, secret.name, request.rotator or "", "{}")
     rotation, claims = await configured(call, secret, before, rotation, request)
     rotation = replace(

@@ -88,7 +88,7 @@ async def staged(call: Call, secret: Secret, rotation: Rotation, version_id: str
     if version_id is None:
         return None
     version = await call.parts.rows.version(secret, version_id)
-    await require_key_use(call, "Decrypt", version.key_id)
+    await require_key_use(call, "Decrypt", secret.account, version.key_id)
     note = rotation.kept.get(version_id, "")
     if version_id == rotation.pending_version and rotation.journal:
         note = rotation.journal[0]
@@ -98,7 +98,7 @@ async def staged(call: Call, secret: Secret, rotation: Rotation, version_id: str
 
 async def sealed_note(call: Call, secret: Secret, version_id: str, data: Plaintext) -> str:
     """A rotator's note about a version, sealed, in base64."""
-    key = await current_key_version(call, secret.key_id)
+    key = await current_key_version(call, secret.account, secret.key_id)
     return await call.parts.sealer.seal_note(key, secret.account, secret.id, version_id, data, call.request_name)
 
 

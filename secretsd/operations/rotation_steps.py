@@ -81,7 +81,7 @@ async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResp
         run = rotation.run
         if reason := await _in_use(call, rotation, order):
             return await _put_off(call, secret, rotation, reason)
-    await require_key_use(call, "GenerateDataKey", secret.key_id)
+    await require_key_use(call, "GenerateDataKey", secret.account, secret.key_id)
     candidate = await call.parts.rotators.prepare(order)
     version_id = new_id()
     data_type = DataType.TEXT if candidate.text else DataType.BINARY

@@ -1,11 +1,20 @@
 """Typed reads through the row cache: what operations ask for when they need a record."""
 
+from collections.abc import Sequence
+
+from secretsd.domain.credentials import AccessKey, Session, Token
+from secretsd.domain.errors import NotFound
+from secretsd.domain.grants import Grant
 from secretsd.domain.keys import CMK, Alias, WrappedKey
-from secretsd.domain.policy import Policy
-from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.policy import Policy, ResourcePolicy
+from secretsd.domain.principals import Account, Group, Role, User
+from secretsd.domain.proofs import Binding
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
 from secretsd.operations.cache import RowCache
 from secretsd.ports.storage import Storage
+
+MAX_OWNERS = 50_000
+"""Most keys of other accounts of which it is kept whose they are. That never changes: a destroyed key keeps its row."""
 
 
 class Rows:
@@ -17,6 +26,7 @@ class Rows:
     def __init__(self, storage: Storage, cache: RowCache) -> None:
         self._storage = storage
         self._cache = cache
+        self._owners: dict[str, str] = {}
 
     async def account(self, account: str) -> Account:
         """The account."""
@@ -37,14 +47,14 @@ class Rows:
         wanted = "tokens", (digest,)
         if (found := self._cache.hit(Token, wanted)) is not None:
             return found
-        return await self._cache.read(wanted, lambda: self._storage.accounts.token(digest))
+        return await self._cache.read(wanted, lambda: self._storage.proofs.token(digest))
 
     async def binding(self, proof: str) -> Binding:
         """What the proof leads to."""
         wanted = "bindings", (proof,)
         if (found := self._cache.hit(Binding, wanted)) is not None:
             return found
-        return await self._cache.read(wanted, lambda: self._storage.accounts.binding(proof))
+        return await self._cache.read(wanted, lambda: self._storage.proofs.binding(proof))
 
     async def policy(self, account: str, name: str) -> Policy:
         """The policy."""
@@ -53,12 +63,61 @@ class Rows:
             return found
         return await self._cache.read(wanted, lambda: load(account, name))
 
+    async def group(self, account: str, name: str) -> Group:
+        """The group."""
+        wanted, load = ("groups", (account, name)), self._storage.accounts.group
+        return await self._cache.read(wanted, lambda: load(account, name))
+
+    async def role(self, account: str, name: str) -> Role:
+        """The role."""
+        wanted, load = ("roles", (account, name)), self._storage.accounts.role
+        if (found := self._cache.hit(Role, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: load(account, name))
+
+    async def access_key(self, identifier: str) -> AccessKey:
+        """The access key of that id."""
+        wanted = "access_keys", (identifier,)
+        return await self._cache.read(wanted, lambda: self._storage.proofs.access_key(identifier))
+
+    async def session(self, digest: str) -> Session:
+        """The session with that digest."""
+        wanted = "sessions", (digest,)
+        if (found := self._cache.hit(Session, wanted)) is not None:
+            return found
+        return await self._cache.read(wanted, lambda: self._storage.proofs.session(digest))
+
+    async def resource_policy(self, account: str, resource: str) -> ResourcePolicy:
+        """The policy of a resource. Asked for only when a decision is made anew, so it is read from storage."""
+        return await self._storage.grants.policy(account, resource)
+
+    async def grants(self, account: str, key_id: str, limit: int) -> Sequence[Grant]:
+        """The grants on a key, likewise."""
+        return await self._storage.grants.grants(account, key_id, "", limit)
+
     async def key(self, account: str, key_id: str) -> CMK:
         """The CMK."""
         wanted, load = ("keys", (account, key_id)), self._storage.keys.get
         if (found := self._cache.hit(CMK, wanted)) is not None:
             return found
         return await self._cache.read(wanted, lambda: load(account, key_id))
+
+    async def owner_of_key(self, key_id: str, account: str) -> str:
+        """The account that has the key, `account` where nobody has it; that one is looked at first."""
+        try:
+            return (await self.key(account, key_id)).account
+        except NotFound:
+            pass
+        owner = self._owners.get(key_id)
+        if owner is None:
+            try:
+                owner = (await self._storage.keys.by_id(key_id)).account
+            except NotFound:
+                return account
+            if len(self._owners) >= MAX_OWNERS:
+                self._owners.clear()
+            self._owners[key_id] = owner
+        return owner
 
     async def alias(self, account: str, name: str) -> Alias:
         """The alias."""
@@ -73,6 +132,13 @@ class Rows:
         if (found := self._cache.hit(WrappedKey, wanted)) is not None:
             return found
         return await self._cache.read(wanted, lambda: load(account, key_id, version))
+
+    async def sealing_version(self, account: str, key_id: str, version: int) -> WrappedKey:
+        """The key version that something of `account` is sealed under, which may be another account's key."""
+        wanted = "key_versions", (account, key_id, str(version))
+        if (found := self._cache.hit(WrappedKey, wanted)) is not None:
+            return found
+        return await self.key_version(await self.owner_of_key(key_id, account), key_id, version)
 
     async def secret(self, account: str, name: str) -> Secret:
         """The secret."""

@@ -49,7 +49,7 @@ class Sealer:
     ) -> SealedValue:
         """The value under a new data key of its own, both bound to account, secret and version (SECURITY 3)."""
         context = secret_context(account, secret_id, version_id)
-        use = KeyUse(account, Purpose.SECRET_DATA_KEY, request_id)
+        use = KeyUse(key.account, Purpose.SECRET_DATA_KEY, request_id)
         data_key, wrapped = await self._keystore.generate_data_key(key, use, context)
         opened = self._remember(wrapped, AESGCM(data_key.reveal()))
         header = opened.prefix + take_random(IV_BYTES)
@@ -62,7 +62,7 @@ class Sealer:
         opened = self._known(sealed.data_key)
         if opened is None:
             context = secret_context(sealed.account, sealed.secret_id, sealed.version_id)
-            use = KeyUse(sealed.account, Purpose.SECRET_DATA_KEY, request_id)
+            use = KeyUse(key.account, Purpose.SECRET_DATA_KEY, request_id)
             data_key = await self._keystore.decrypt(key, use, sealed.data_key, context)
             opened = self._remember(sealed.data_key, AESGCM(data_key.reveal()))
         value = sealed.value
@@ -80,7 +80,7 @@ class Sealer:
     ) -> str:
         """A rotator's note about a candidate, sealed like a value under a purpose of its own, as base64."""
         context = secret_context(account, secret_id, version_id)
-        use = KeyUse(account, Purpose.ROTATION_JOURNAL, request_id)
+        use = KeyUse(key.account, Purpose.ROTATION_JOURNAL, request_id)
         return base64.b64encode(await self._keystore.encrypt(key, use, note, context)).decode()
 
     async def open_note(
@@ -88,7 +88,7 @@ class Sealer:
     ) -> bytes:
         """The note's bytes; InvalidCiphertext when it belongs elsewhere."""
         context = secret_context(account, secret_id, version_id)
-        use = KeyUse(account, Purpose.ROTATION_JOURNAL, request_id)
+        use = KeyUse(key.account, Purpose.ROTATION_JOURNAL, request_id)
         return (await self._keystore.decrypt(key, use, base64.b64decode(note), context)).reveal()
 
     def forget(self) -> None:

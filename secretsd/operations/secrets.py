@@ -35,12 +35,14 @@ from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.registry import operation
-from secretsd.operations.rotation import describe_rotation, rotation_of
+from secretsd.operations.resource_policies import policy_of, stored_name
+from secretsd.operations.rotation import describe_rotation, require_own_key, rotation_of
 from secretsd.operations.tags import wanted_tags
 from secretsd.operations.target_access import release_logins
 from secretsd.operations.versions import (
     data_type_of,
     given_value,
+    key_to_seal_under,
     make_version,
     open_version,
     prune,
@@ -82,8 +84,8 @@ async def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecre
     else:
         return await _created_before(call, found, request)
     account = await call.parts.rows.account(call.account)
-    key_id = request.key_id or account.default_key_id
-    await require_key_use(call, "GenerateDataKey", key_id)
+    key_id = account.default_key_id if request.key_id is None else await key_to_seal_under(call, request.key_id)
+    await require_key_use(call, "GenerateDataKey", call.account, key_id)
     secret = Secret(
         account=call.account,
         name=request.name,
@@ -127,7 +129,7 @@ def _created(secret: Secret, version_id: str | None) -> CreateSecretResponse:
 @operation("DescribeSecret", "GET /v1/secrets/{name}")
 async def describe_secret(call: Call, request: DescribeSecretRequest) -> SecretDescription:
     """Tell all about a secret but its value."""
-    secret = await call.parts.rows.secret(call.account, request.name)
+    secret = await call.parts.rows.secret(call.resource.account, request.secret)
     rotation = await rotation_of(call, secret)
     return describe(secret, None if rotation is None else describe_rotation(rotation))
 
@@ -160,12 +162,15 @@ async def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecre
     if request.description is not None:
         after = replace(after, description=request.description)
     changes: list[Change] = []
-    if request.key_id is not None and request.key_id != before.key_id:
-        after = replace(after, key_id=request.key_id)
-        changes = await _re_encrypted(call, before, request.key_id)
+    key_id = before.key_id if request.key_id is None else await key_to_seal_under(call, request.key_id)
+    if key_id != before.key_id:
+        if await rotation_of(call, before) is not None:
+            await require_own_key(call, before, key_id)
+        after = replace(after, key_id=key_id)
+        changes = await _re_encrypted(call, before, key_id)
     version_id = None
     if value is not None:
-        await require_key_use(call, "GenerateDataKey", after.key_id)
+        await require_key_use(call, "GenerateDataKey", after.account, after.key_id)
         version_id = request.token or new_id()
         if await same_again(call, before, version_id, value, data_type_of(value)) is None:
             version, sealed = await make_version(call, after, value, data_type_of(value), version_id, after.key_id)
@@ -178,13 +183,13 @@ async def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecre
 
 async def _re_encrypted(call: Call, secret: Secret, key_id: str) -> list[Change]:
     """The versions at current, pending and previous, each sealed anew under the other key."""
-    await require_key_use(call, "GenerateDataKey", key_id)
+    await require_key_use(call, "GenerateDataKey", secret.account, key_id)
     changes: list[Change] = []
     for version_id in sorted(
         {secret.stages[stage] for stage in (CURRENT, PENDING, PREVIOUS) if stage in secret.stages}
     ):
         version = await call.parts.rows.version(secret, version_id)
-        await require_key_use(call, "Decrypt", version.key_id)
+        await require_key_use(call, "Decrypt", secret.account, version.key_id)
         value = Plaintext(await open_version(call, secret, version))
         old = await call.parts.rows.value(secret, version_id)
         made, sealed = await make_version(call, secret, value, version.data_type, version_id, key_id)
@@ -244,6 +249,9 @@ async def erase(call: Call, secret: Secret) -> None:
         if rotation.steps:
             gone.append(DeleteSteps(secret.account, secret.id, rotation.steps))
         gone += await release_logins(call, rotation)
+    policy = await policy_of(call, secret.account, stored_name(secret))
+    if policy is not None:
+        gone.append(Delete(policy))
     await call.commit(Delete(secret), DeleteVersions(secret.account, secret.id), *gone)
     if rotation is not None and rotation.target:
         # What is left there would come back with a storage restored from before; the daily tidying looks for it too.

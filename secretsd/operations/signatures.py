@@ -40,7 +40,7 @@ from secretsd.ports.keystore import KeyUse
 async def sign(call: Call, request: SignRequest) -> SignResponse:
     """Sign a message or its digest with a CMK."""
     version, algorithm, signed = await _signed(call, request)
-    use = KeyUse(call.account, Purpose.API_SIGNATURE, call.request_name)
+    use = KeyUse(version.account, Purpose.API_SIGNATURE, call.request_name)
     signature = await call.parts.keystore.sign(version, use, algorithm, signed)
     return SignResponse(
         key_id=version.key_id, key_version=version.version, algorithm=algorithm.value, signature=signature
@@ -98,7 +98,7 @@ async def _mac(call: Call, key_id: str, name: str | None, message: Plaintext) ->
     algorithm = algorithm_of(key, name, mac_algorithms(key.spec))
     _require_short(message)
     version = await current_version(call, key)
-    use = KeyUse(call.account, Purpose.API_MAC, call.request_name)
+    use = KeyUse(version.account, Purpose.API_MAC, call.request_name)
     return version, algorithm, await call.parts.keystore.generate_mac(version, use, algorithm, message.reveal())
 
 

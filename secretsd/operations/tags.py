@@ -1,4 +1,4 @@
-"""Operations on tags, which secrets and keys carry alike."""
+"""Operations on tags, which secrets, keys, users and roles carry alike."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,15 +6,17 @@ from dataclasses import replace
 from secretsd.api.secrets import OfTagged, TagResourceRequest, TagsResponse, UntagResourceRequest
 from secretsd.domain.errors import InvalidRequest, LimitExceeded, NotFound
 from secretsd.domain.keys import CMK
-from secretsd.domain.names import require_name
+from secretsd.domain.names import require_name, require_word
+from secretsd.domain.principals import Role, User
 from secretsd.domain.secrets import MAX_TAGS, Secret
 from secretsd.operations.call import Call
+from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
 
 
 @operation("TagResource", "POST /v1/tags/{resource}")
 async def tag_resource(call: Call, request: TagResourceRequest) -> TagsResponse:
-    """Add tags to a secret or a key; a key of a tag that is there already gets the new value."""
+    """Add tags to a secret, key, user or role; a key of a tag that is there already gets the new value."""
     tagged = await _tagged(call, request)
     tags = {**tagged.tags, **request.tags}
     if len(tags) > MAX_TAGS:
@@ -24,7 +26,7 @@ async def tag_resource(call: Call, request: TagResourceRequest) -> TagsResponse:
 
 @operation("UntagResource", "POST /v1/tags/{resource}:remove", audited=("keys",))
 async def untag_resource(call: Call, request: UntagResourceRequest) -> TagsResponse:
-    """Take tags away from a secret or a key."""
+    """Take tags away from a secret, key, user or role."""
     tagged = await _tagged(call, request)
     return await _store(call, request, tagged, {k: v for k, v in tagged.tags.items() if k not in request.keys})
 
@@ -40,8 +42,15 @@ def wanted_tags(written: Sequence[str]) -> Mapping[str, str]:
     return tags
 
 
-async def _tagged(call: Call, request: OfTagged) -> Secret | CMK:
+async def _tagged(call: Call, request: OfTagged) -> Secret | CMK | User | Role:
     kind, _, name = request.resource.partition("/")
+    if kind in ("user", "role"):
+        name = require_word(name, f"name of the {kind}")
+        rows = call.parts.rows
+        holder = await (rows.user(call.account, name) if kind == "user" else rows.role(call.account, name))
+        # What an operator may do can hang on his tags.
+        await require_operator_for_holder(call, holder)
+        return holder
     if kind != "secret":
         try:
             key = await call.parts.rows.key(call.account, name)
@@ -54,7 +63,9 @@ async def _tagged(call: Call, request: OfTagged) -> Secret | CMK:
     return secret
 
 
-async def _store(call: Call, request: OfTagged, tagged: Secret | CMK, tags: Mapping[str, str]) -> TagsResponse:
+async def _store(
+    call: Call, request: OfTagged, tagged: Secret | CMK | User | Role, tags: Mapping[str, str]
+) -> TagsResponse:
     changed = (
         replace(tagged, changed_ms=call.time_ms, tags=tags)
         if isinstance(tagged, Secret)

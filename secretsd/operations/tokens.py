@@ -1,15 +1,69 @@
-"""How a bearer token is made: 256 random bits for its holder, their digest for storage."""
+"""Operations on bearer tokens: 256 random bits for their holder, their digest for storage."""
 
 import base64
 import os
 
-from secretsd.api.fields import TextValue
-from secretsd.domain.principals import Token, User
+from secretsd.api.fields import DoneResponse, TextValue
+from secretsd.api.tokens import (
+    CreateTokenRequest,
+    CreateTokenResponse,
+    DeleteTokenRequest,
+    ListTokensRequest,
+    ListTokensResponse,
+    TokenDescription,
+)
+from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
+from secretsd.domain.errors import InvalidState, NotFound
+from secretsd.domain.principals import User
 from secretsd.operations.authenticator import TOKEN_PREFIX, token_digest
+from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
+from secretsd.operations.operators import require_operator_for_holder
+from secretsd.operations.registry import operation
+from secretsd.ports.storage import Delete
 
 
 def new_token(user: User, now_ms: int, expires_ms: int | None) -> tuple[TextValue, Token]:
     """The token as its holder gets it, this once, and as storage keeps it."""
     shown = TextValue.from_text(TOKEN_PREFIX + base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="))
     return shown, Token(token_digest(shown), new_id(), user.account, user.name, now_ms, expires_ms)
+
+
+@operation("CreateToken", "POST /v1/users/{user}:create-token", audited=("ttl_seconds",))
+async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenResponse:
+    """Make a bearer token for a user; it is shown this once."""
+    user = await call.parts.rows.user(call.account, request.user)
+    await require_operator_for_holder(call, user)
+    if user.service and (request.ttl_seconds is None or request.ttl_seconds > MAX_SESSION_SECONDS):
+        raise InvalidState(
+            f"cannot make the token: user {user.name} is a service, whose tokens are good for {MAX_SESSION_SECONDS} "
+            "seconds at most"
+        )
+    expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
+    shown, token = new_token(user, call.time_ms, expires_ms)
+    call.fields["token_id"] = token.id
+    call.rest_on(user)
+    await call.commit(call.add(token))
+    return CreateTokenResponse(id=token.id, token=shown, expires_ms=expires_ms)
+
+
+@operation("DeleteToken", "POST /v1/users/{user}:delete-token", audited=("id",))
+async def delete_token(call: Call, request: DeleteTokenRequest) -> DoneResponse:
+    """End a token, at once on every node."""
+    for token in await call.parts.storage.proofs.tokens(call.account, request.user):
+        if token.id == request.id:
+            await call.commit(Delete(token))
+            return DoneResponse()
+    raise NotFound(f"cannot find the token of user {request.user}")
+
+
+@operation("ListTokens", "GET /v1/users/{user}:tokens")
+async def list_tokens(call: Call, request: ListTokensRequest) -> ListTokensResponse:
+    """List a user's tokens without what proves them."""
+    await call.parts.rows.user(call.account, request.user)
+    tokens = await call.parts.storage.proofs.tokens(call.account, request.user)
+    return ListTokensResponse(
+        tokens=tuple(
+            TokenDescription(id=token.id, created_ms=token.created_ms, expires_ms=token.expires_ms) for token in tokens
+        )
+    )

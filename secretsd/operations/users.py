@@ -1,62 +1,68 @@
-"""Operations on users, on what proves them (tokens, bindings) and on who is calling."""
+"""Operations on users."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from secretsd.api.access import (
-    AttachPolicyRequest,
-    BindingDescription,
-    CreateBindingRequest,
-    CreateTokenRequest,
-    CreateTokenResponse,
+from secretsd.api.fields import DoneResponse
+from secretsd.api.users import (
     CreateUserRequest,
-    DeleteBindingRequest,
-    DeleteTokenRequest,
+    DeleteUserRequest,
     DescribeUserRequest,
-    DetachPolicyRequest,
-    DoneResponse,
-    GetCallerIdentityRequest,
-    GetCallerIdentityResponse,
-    ListBindingsRequest,
-    ListBindingsResponse,
-    ListTokensRequest,
-    ListTokensResponse,
     ListUsersRequest,
     ListUsersResponse,
-    TokenDescription,
+    UpdateUserRequest,
     UserDescription,
 )
-from secretsd.domain.errors import LimitExceeded, NotFound
+from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
+from secretsd.domain.errors import InvalidState
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import MAX_POLICIES, Binding, User
+from secretsd.domain.principals import User
 from secretsd.operations import pages
 from secretsd.operations.call import Call
-from secretsd.operations.operators import require_operator_for, require_operator_for_user
+from secretsd.operations.holders import inline_names, policy_to_hold
 from secretsd.operations.registry import operation
-from secretsd.operations.tokens import new_token
 from secretsd.ports.storage import Delete
+
+COUNTED = 100
+"""How many bindings are counted when it is told what is in the way."""
 
 
 def describe_user(user: User) -> UserDescription:
     """A user as callers see it."""
     return UserDescription(
         user=user.name,
-        resource=str(Resource(user.account, f"user/{user.name}")),
+        resource=str(Resource(user.account, user.path)),
         created_ms=user.created_ms,
         policies=user.policies,
+        inline_policies=inline_names(user),
+        groups=user.groups,
+        boundary=user.boundary or None,
+        service=user.service,
+        description=user.description,
+        tags=user.tags,
     )
 
 
-@operation("CreateUser", "POST /v1/users")
+@operation("CreateUser", "POST /v1/users", audited=("boundary", "service"))
 async def create_user(call: Call, request: CreateUserRequest) -> UserDescription:
     """Make a user, who may do nothing yet."""
-    user = User(call.account, request.user, call.time_ms)
+    boundary = (await policy_to_hold(call, request.boundary)).name if request.boundary is not None else ""
+    user = User(
+        call.account,
+        request.user,
+        call.time_ms,
+        tags=request.tags,
+        boundary=boundary,
+        service=request.service,
+        description=request.description,
+    )
     await call.commit(call.add(user))
     return describe_user(user)
 
 
 @operation("DescribeUser", "GET /v1/users/{user}")
 async def describe_user_operation(call: Call, request: DescribeUserRequest) -> UserDescription:
-    """Tell which policies a user has."""
+    """Tell which policies and groups a user has, and what bounds him."""
     return describe_user(await call.parts.rows.user(call.account, request.user))
 
 
@@ -68,103 +74,66 @@ async def list_users(call: Call, request: ListUsersRequest) -> ListUsersResponse
     return ListUsersResponse(users=tuple(map(describe_user, shown)), next_token=token)
 
 
-@operation("AttachPolicy", "POST /v1/users/{user}:attach-policy", audited=("policy",))
-async def attach_policy(call: Call, request: AttachPolicyRequest) -> UserDescription:
-    """Give a user what a policy says."""
+@operation("UpdateUser", "PATCH /v1/users/{user}", audited=("service",))
+async def update_user(call: Call, request: UpdateUserRequest) -> UserDescription:
+    """Change a user's description, or whether it is a service, which has no standing credentials."""
     user = await call.parts.rows.user(call.account, request.user)
-    await require_operator_for(call, [await call.parts.rows.policy(call.account, request.policy)])
-    if request.policy in user.policies:
-        return describe_user(user)
-    if len(user.policies) >= MAX_POLICIES:
-        raise LimitExceeded(f"cannot attach the policy: user {user.name} has {MAX_POLICIES} of them")
-    changed = replace(user, policies=(*user.policies, request.policy))
-    await call.commit(call.replace(user, changed))
-    return describe_user(changed)
-
-
-@operation("DetachPolicy", "POST /v1/users/{user}:detach-policy", audited=("policy",))
-async def detach_policy(call: Call, request: DetachPolicyRequest) -> UserDescription:
-    """Take from a user what a policy says."""
-    user = await call.parts.rows.user(call.account, request.user)
-    if request.policy not in user.policies:
-        return describe_user(user)
-    changed = replace(user, policies=tuple(name for name in user.policies if name != request.policy))
-    await call.commit(call.replace(user, changed))
-    return describe_user(changed)
-
-
-@operation("CreateToken", "POST /v1/users/{user}:create-token", audited=("ttl_seconds",))
-async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenResponse:
-    """Make a bearer token for a user; it is shown this once."""
-    user = await call.parts.rows.user(call.account, request.user)
-    await require_operator_for_user(call, user)
-    expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
-    call.fields["token_id"] = token.id
-    await call.commit(call.add(token))
-    return CreateTokenResponse(id=token.id, token=shown, expires_ms=expires_ms)
-
-
-@operation("DeleteToken", "POST /v1/users/{user}:delete-token", audited=("id",))
-async def delete_token(call: Call, request: DeleteTokenRequest) -> DoneResponse:
-    """End a token, at once on every node."""
-    for token in await call.parts.storage.accounts.tokens(call.account, request.user):
-        if token.id == request.id:
-            await call.commit(Delete(token))
-            return DoneResponse()
-    raise NotFound(f"cannot find the token of user {request.user}")
-
-
-@operation("ListTokens", "GET /v1/users/{user}:tokens")
-async def list_tokens(call: Call, request: ListTokensRequest) -> ListTokensResponse:
-    """List a user's tokens without what proves them."""
-    await call.parts.rows.user(call.account, request.user)
-    tokens = await call.parts.storage.accounts.tokens(call.account, request.user)
-    return ListTokensResponse(
-        tokens=tuple(
-            TokenDescription(id=token.id, created_ms=token.created_ms, expires_ms=token.expires_ms) for token in tokens
-        )
+    changed = replace(
+        user,
+        description=user.description if request.description is None else request.description,
+        service=user.service if request.service is None else request.service,
     )
+    if changed.service and not user.service:
+        await _require_nothing_standing(call, user)
+    if changed != user:
+        await call.commit(call.replace(user, changed))
+    return describe_user(changed)
 
 
-@operation("CreateBinding", "POST /v1/bindings", audited=("user",))
-async def create_binding(call: Call, request: CreateBindingRequest) -> BindingDescription:
-    """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
+@operation("DeleteUser", "DELETE /v1/users/{user}")
+async def delete_user(call: Call, request: DeleteUserRequest) -> DoneResponse:
+    """End a user whom no token, access key or binding leads to any more."""
     user = await call.parts.rows.user(call.account, request.user)
-    await require_operator_for_user(call, user)
-    binding = Binding(request.proof, call.account, user.name, call.time_ms)
-    await call.commit(call.add(binding))
-    return BindingDescription(proof=binding.proof, user=binding.user, created_ms=binding.created_ms)
-
-
-@operation("DeleteBinding", "POST /v1/bindings:delete")
-async def delete_binding(call: Call, request: DeleteBindingRequest) -> DoneResponse:
-    """End what a proof leads to."""
-    binding = await call.parts.rows.binding(request.proof)
-    if binding.account != call.account:
-        raise NotFound("cannot find the binding")
-    await call.commit(Delete(binding))
+    proofs = call.parts.storage.proofs
+    tokens = await proofs.tokens(call.account, user.name)
+    over = [token for token in tokens if _is_over(token, call.time_ms)]
+    bindings = len(await proofs.bindings_of_user(call.account, user.name, COUNTED))
+    left = (
+        _counted("token", len(tokens) - len(over)),
+        _counted("access key", len(await proofs.access_keys(call.account, user.name))),
+        _counted("binding", bindings, bindings == COUNTED),
+    )
+    if any(left):
+        raise InvalidState(f"cannot delete user {user.name}: {_listed(left)} lead to it; take them away first")
+    await call.commit(Delete(user), *map(Delete, over))
     return DoneResponse()
 
 
-@operation("ListBindings", "GET /v1/bindings")
-async def list_bindings(call: Call, request: ListBindingsRequest) -> ListBindingsResponse:
-    """List which proofs lead to users of the account."""
-    found = await call.parts.storage.accounts.bindings(call.account, pages.after(request.next_token), request.limit + 1)
-    shown, token = pages.page(found, request.limit, lambda binding: binding.proof)
-    return ListBindingsResponse(
-        bindings=tuple(
-            BindingDescription(proof=binding.proof, user=binding.user, created_ms=binding.created_ms)
-            for binding in shown
-        ),
-        next_token=token,
+async def _require_nothing_standing(call: Call, user: User) -> None:
+    """Raise InvalidState for a user with access keys, or with tokens that are good for longer than a session can be."""
+    proofs = call.parts.storage.proofs
+    longest = call.time_ms + MAX_SESSION_SECONDS * 1000
+    tokens = await proofs.tokens(call.account, user.name)
+    left = (
+        _counted("lasting token", sum(token.expires_ms is None or token.expires_ms > longest for token in tokens)),
+        _counted("access key", len(await proofs.access_keys(call.account, user.name))),
     )
+    if any(left):
+        raise InvalidState(f"cannot make user {user.name} a service: it has {_listed(left)}; take them away first")
 
 
-@operation("GetCallerIdentity", "GET /v1/caller-identity")
-async def get_caller_identity(call: Call, request: GetCallerIdentityRequest) -> GetCallerIdentityResponse:
-    """Tell who is calling and how that was proved."""
-    principal = call.principal
-    return GetCallerIdentityResponse(
-        account=principal.account, principal=str(principal.resource), proof=principal.proof
-    )
+def _is_over(token: Token, now_ms: int) -> bool:
+    return token.expires_ms is not None and token.expires_ms <= now_ms
+
+
+def _counted(what: str, count: int, at_least: bool = False) -> str:
+    """`2 tokens`; nothing for none."""
+    if not count:
+        return ""
+    return f"{'at least ' if at_least else ''}{count} {what}{'s' if count > 1 else ''}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """`2 tokens, 1 access key and 3 bindings`."""
+    *first, last = [part for part in parts if part]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -32,7 +32,7 @@ from secretsd.operations.versions import given_value, open_version, put_version,
 @operation("GetSecretValue", "GET /v1/secrets/{name}:value", audited=("stage", "version_id"))
 async def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretValueResponse:
     """Read a version's value."""
-    secret = await call.parts.rows.secret(call.account, request.name)
+    secret = await call.parts.rows.secret(call.resource.account, request.secret)
     return await _read(call, secret, request.stage, request.version_id)
 
 
@@ -49,7 +49,7 @@ async def _read(call: Call, secret: Secret, stage: str | None, version_id: str |
     elif stage is not None and secret.version_at(stage) != version_id:
         raise InvalidRequest("cannot read the value: the version does not hold that stage")
     version = await call.parts.rows.version(secret, version_id)
-    await require_key_use(call, "Decrypt", version.key_id)
+    await require_key_use(call, "Decrypt", secret.account, version.key_id)
     value = await open_version(call, secret, version)
     text = version.data_type is DataType.TEXT
     return GetSecretValueResponse(
@@ -67,7 +67,7 @@ async def _read(call: Call, secret: Secret, stage: str | None, version_id: str |
 @operation("PutSecretValue", "PUT /v1/secrets/{name}:value", audited=("token", "stages"))
 async def put_secret_value(call: Call, request: PutSecretValueRequest) -> PutSecretValueResponse:
     """Store a new version of a secret."""
-    secret = await call.parts.rows.secret(call.account, request.name)
+    secret = await call.parts.rows.secret(call.resource.account, request.secret)
     value = given_value(request.text, request.binary)
     if value is None:
         raise InvalidRequest("cannot store the value: give either text or binary")

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from secretsd.api.fields import BinaryValue, TextValue
+from secretsd.api.keys import key_path
 from secretsd.domain.errors import Conflict, InvalidCiphertext, InvalidRequest, InvalidState, LimitExceeded, NotFound
 from secretsd.domain.key_specs import KeyUsage
 from secretsd.domain.keys import WrappedKey
@@ -22,6 +23,7 @@ from secretsd.domain.secrets import (
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
+from secretsd.operations.key_references import key_id_of, owner_and_id
 from secretsd.ports.storage import Change, Delete
 
 log = logging.getLogger("secretsd.versions")
@@ -40,32 +42,47 @@ def given_value(text: TextValue | None, binary: BinaryValue | None) -> TextValue
     return value
 
 
-async def require_key_use(call: Call, permission: str, key_id: str) -> None:
-    """A secret under another key than the account's default needs that key's permission on every call (SECURITY 15).
+async def key_to_seal_under(call: Call, reference: str) -> str:
+    """The UUID of the key that a secret of the caller's account is to be under; another account's is named in full.
 
-    The key's state counts at once, whether or not its data keys are still in memory.
+    NotFound, or AccessDenied where the caller may not know.
     """
-    account = await call.parts.rows.account(call.account)
-    if key_id != account.default_key_id:
+    found = await key_id_of(call.parts.rows, call.account, reference) or reference
+    owner, key_id = owner_and_id(call.account, found)
+    if "/" in key_id or await call.parts.rows.owner_of_key(key_id, call.account) != owner:
+        await call.require("GenerateDataKey", Resource(owner, key_path(found)))
+        raise NotFound("cannot find the key")
+    return key_id
+
+
+async def require_key_use(call: Call, permission: str, account: str, key_id: str) -> None:
+    """A secret under another key than its account's default needs that key's permission on every call (SECURITY 15).
+
+    The key may be another account's, whose view has the event then. Its state counts at once, whether or not its data
+    keys are still in memory.
+    """
+    rows, owner = call.parts.rows, account
+    if key_id != (await rows.account(account)).default_key_id:
+        owner = await rows.owner_of_key(key_id, account)
         # First of all, so that a key which is unknown and one which is forbidden look alike.
-        await call.require(permission, Resource(call.account, f"key/{key_id}"))
-    key = await call.parts.rows.key(call.account, key_id)
+        await call.require(permission, Resource(owner, f"key/{key_id}"))
+    key = await rows.key(owner, key_id)
     key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
 
 
-async def current_key_version(call: Call, key_id: str) -> WrappedKey:
-    """The wrapped key version under which new data keys are made; the key must be usable, and stay as it is until the
-    call commits.
+async def current_key_version(call: Call, account: str, key_id: str) -> WrappedKey:
+    """The wrapped key version under which new data keys of `account` are made; the key must be usable, and stay as it
+    is until the call commits.
     """
     try:
-        key = await call.parts.rows.key(call.account, key_id)
+        key = await call.parts.rows.key(await call.parts.rows.owner_of_key(key_id, account), key_id)
     except NotFound:
         raise NotFound("cannot find the key") from None
     key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
     # What is sealed under a version is stored only while the key still says so: a version can be destroyed once it is
     # not current any more and nothing that is stored needs it, because nothing can be added behind that proof's back.
     call.rest_on(key)
-    return await call.parts.rows.key_version(call.account, key_id, key.current_version)
+    return await call.parts.rows.key_version(key.account, key_id, key.current_version)
 
 
 async def open_version(call: Call, secret: Secret, version: SecretVersion) -> bytes:
@@ -75,7 +92,7 @@ async def open_version(call: Call, secret: Secret, version: SecretVersion) -> by
     sealed = await call.parts.rows.value(secret, version.id)
     for _ in range(MOST_MOVES):
         try:
-            key = await call.parts.rows.key_version(secret.account, version.key_id, version.key_version)
+            key = await call.parts.rows.sealing_version(secret.account, version.key_id, version.key_version)
             key.require_live()
             return await call.parts.sealer.open(key, sealed, call.request_name)
         except (InvalidCiphertext, InvalidState, NotFound) as error:
@@ -97,7 +114,7 @@ async def make_version(
     call: Call, secret: Secret, value: Plaintext, data_type: DataType, version_id: str, key_id: str
 ) -> tuple[SecretVersion, SealedValue]:
     """A new version and its sealed value, neither of them stored yet."""
-    wrapped = await current_key_version(call, key_id)
+    wrapped = await current_key_version(call, secret.account, key_id)
     version = SecretVersion(
         secret.account,
         secret.id,
@@ -118,7 +135,7 @@ async def put_version(
 ) -> tuple[SecretVersion, Secret]:
     """Store a value as a new version and commit it; the same token with the same value again changes nothing."""
     secret.require_active()
-    await require_key_use(call, "GenerateDataKey", secret.key_id)
+    await require_key_use(call, "GenerateDataKey", secret.account, secret.key_id)
     data_type = data_type_of(value)
     if token is not None:
         known = await same_again(call, secret, token, value, data_type)
@@ -144,7 +161,7 @@ async def same_again(
         known = await call.parts.rows.version(secret, token)
     except NotFound:
         return None
-    await require_key_use(call, "Decrypt", known.key_id)
+    await require_key_use(call, "Decrypt", secret.account, known.key_id)
     if known.data_type is data_type and Plaintext(await open_version(call, secret, known)) == value:
         return known
     raise Conflict(f"cannot store the value: secret {secret.name} has another value under that token")

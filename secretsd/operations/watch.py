@@ -18,4 +18,4 @@ async def watch_secrets(call: Call, request: WatchSecretsRequest) -> Stream[Secr
     if request.last_event_id is None:
         for name in names:
             await call.parts.rows.secret(call.account, name)
-    return call.parts.watchers.open(call.principal, names, request.last_event_id)
+    return call.parts.watchers.open(call.principal, call.facts, names, request.last_event_id)

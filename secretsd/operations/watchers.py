@@ -14,13 +14,17 @@ from secretsd.domain.principals import Principal
 from secretsd.domain.secrets import CURRENT
 from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.cache import RowCache
+from secretsd.operations.request_facts import RequestFacts
 from secretsd.operations.rows import Rows
 from secretsd.operations.watching import Watch
 from secretsd.ports.storage import RecordName, Storage
+from secretsd.ports.time import Clock
 
 LOOK_SECONDS = 0.01
 """How often other workers' changes are looked for while anybody watches: one or two hundredths of a core."""
-ACCESS_TABLES = frozenset({"users", "policies", "tokens", "bindings"})
+ACCESS_TABLES = frozenset(
+    {"users", "groups", "roles", "policies", "resource_policies", "tokens", "sessions", "access_keys", "bindings"}
+)
 
 
 class Topic:
@@ -42,8 +46,11 @@ class Topic:
 class Watchers:
     """All watches of this worker, at most `limit` of them. Changes reach them through the row cache's feed."""
 
-    def __init__(self, storage: Storage, rows: Rows, cache: RowCache, authorizer: Authorizer, limit: int) -> None:
+    def __init__(
+        self, storage: Storage, rows: Rows, cache: RowCache, authorizer: Authorizer, clock: Clock, limit: int
+    ) -> None:
         self.authorizer = authorizer
+        self.now_ms = clock.now_ms
         self.checking = asyncio.Lock()  # so that a changed policy costs a turn one check, not a thousand of them
         self.blind = False
         self._storage = storage
@@ -69,10 +76,10 @@ class Watchers:
         if len(self._watches) >= self._limit:
             raise Throttled(f"cannot take more watchers now: there are {self._limit}", retry_after_seconds=5)
 
-    def open(self, principal: Principal, names: Sequence[str], last_event_id: str | None) -> Watch:
+    def open(self, principal: Principal, facts: RequestFacts, names: Sequence[str], last_event_id: str | None) -> Watch:
         """A watch of secrets of the principal's account, which begins with those that changed since the event."""
         self.require_room()
-        watch = Watch(self, principal, names)
+        watch = Watch(self, principal, facts, names)
         self._watches.add(watch)
         for name in names:
             self._topics.setdefault((principal.account, name), Topic()).watches.add(watch)

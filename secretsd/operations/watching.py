@@ -9,6 +9,7 @@ from secretsd.api.watch import SecretChange
 from secretsd.domain.errors import ErrorKind, SecretsdError
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import Principal
+from secretsd.operations.request_facts import RequestFacts
 from secretsd.operations.streams import Batch, Prove, Stream
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ class Watch(Stream[SecretChange]):
 
     kind = "secret"
 
-    def __init__(self, watchers: "Watchers", principal: Principal, names: Sequence[str]) -> None:
+    def __init__(self, watchers: "Watchers", principal: Principal, facts: RequestFacts, names: Sequence[str]) -> None:
         self._watchers = watchers
         self._principal = principal
+        self._facts = facts
         self._names = names
         self._told: dict[str, SecretChange] = {}
         self._touched: dict[str, None] = {}
@@ -116,9 +118,10 @@ class Watch(Stream[SecretChange]):
             self._doubted = False
             now = self._clock()
             principal = self._principal if self._prove is None else await self._prove()
+            facts = self._facts.at(self._watchers.now_ms())
             for name in self._names:
                 resource = Resource(self._principal.account, f"secret/{name}")
-                await self._watchers.authorizer.require(principal, PERMISSION, resource)
+                await self._watchers.authorizer.require(principal, PERMISSION, resource, facts)
             self._proved = now
 
     async def _news(self) -> Batch[SecretChange]:

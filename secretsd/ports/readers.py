@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from secretsd.domain.credentials import AccessKey, Session, Token
+from secretsd.domain.grants import Grant
 from secretsd.domain.key_specs import KeySpec, KeyUsage
 from secretsd.domain.keys import CMK, Alias, KeyOrigin, KeyOwner, KeyState, ProtectionLevel, WrappedKey
-from secretsd.domain.policy import Policy
-from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.policy import Policy, ResourcePolicy
+from secretsd.domain.principals import Account, Group, Role, User
+from secretsd.domain.proofs import Binding, CertificateAuthority, ProofSpace, TokenIssuer
 from secretsd.domain.reencryption import ReEncryption
 from secretsd.domain.rotation import Rotation, RotationState, RotationStep
 from secretsd.domain.secrets import SealedValue, Secret, SecretVersion
@@ -32,26 +35,121 @@ ANY_KEY = KeyFilter()
 
 
 class AccountReader(Protocol):
-    """Accounts and who is in them. `get*` raises NotFound; TamperedRecord when an authenticator does not match."""
+    """Accounts and who is in them. What returns one record raises NotFound.
+
+    TamperedRecord when an authenticator does not match. Lists are in order of name, and come after `after`.
+    """
 
     async def get(self, account: str) -> Account: ...
-    async def user(self, account: str, name: str) -> User: ...
-    async def users(self, account: str, after: str, limit: int) -> Sequence[User]:
-        """Users whose names come after `after`, in order of name."""
+    async def page(self, after: str, limit: int) -> Sequence[Account]:
+        """Accounts whose ids come after `after`, in order of id."""
         ...
 
-    async def token(self, digest: str) -> Token: ...
-    async def tokens(self, account: str, user: str) -> Sequence[Token]: ...
-    async def binding(self, proof: str) -> Binding: ...
-    async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]: ...
+    async def user(self, account: str, name: str) -> User: ...
+    async def users(self, account: str, after: str, limit: int) -> Sequence[User]: ...
+    async def members(self, account: str, group: str, after: str, limit: int) -> Sequence[User]:
+        """Users who are in the group."""
+        ...
+
+    async def group(self, account: str, name: str) -> Group: ...
+    async def groups(self, account: str, after: str, limit: int) -> Sequence[Group]: ...
+    async def role(self, account: str, name: str) -> Role: ...
+    async def roles(self, account: str, after: str, limit: int) -> Sequence[Role]: ...
     async def policy(self, account: str, name: str) -> Policy: ...
     async def policies(self, account: str, after: str, limit: int) -> Sequence[Policy]: ...
+    async def users_with(self, account: str, policy: str, after: str, limit: int) -> Sequence[User]:
+        """Users to whom the policy is attached, or whose boundary it is."""
+        ...
+
+    async def groups_with(self, account: str, policy: str, after: str, limit: int) -> Sequence[Group]:
+        """Groups to which the policy is attached."""
+        ...
+
+    async def roles_with(self, account: str, policy: str, after: str, limit: int) -> Sequence[Role]:
+        """Roles to which the policy is attached, or whose boundary it is."""
+        ...
+
+    async def roles_trusting(self, account: str, principal: str, after: str, limit: int) -> Sequence[Role]:
+        """Roles whose trust policy has that user or role, written in full, in any place."""
+        ...
+
+
+class ProofReader(Protocol):
+    """What proves somebody. NotFound names nothing here: a caller may hold anything. TamperedRecord as above."""
+
+    async def token(self, digest: str) -> Token: ...
+    async def tokens(self, account: str, user: str) -> Sequence[Token]:
+        """All tokens of a user, in order of id."""
+        ...
+
+    async def tokens_of_access_key(self, access_key: str, limit: int) -> Sequence[Token]: ...
+    async def expired_tokens(self, before_ms: int, limit: int) -> Sequence[Token]:
+        """Tokens that were good until before that moment, the oldest first."""
+        ...
+
+    async def access_key(self, identifier: str) -> AccessKey: ...
+    async def access_keys(self, account: str, user: str) -> Sequence[AccessKey]:
+        """All access keys of a user, in order of id."""
+        ...
+
+    async def session(self, digest: str) -> Session: ...
+    async def session_of_access_key(self, access_key: str) -> Session: ...
+    async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:
+        """Sessions that were good until before that moment, the oldest first."""
+        ...
+
+    async def binding(self, proof: str) -> Binding: ...
+    async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]:
+        """Bindings of an account after a proof, in order of proof."""
+        ...
+
+    async def bindings_of_user(self, account: str, user: str, limit: int) -> Sequence[Binding]:
+        """Bindings that lead to a user, in order of proof."""
+        ...
+
+    async def bindings_of_role(self, account: str, role: str, limit: int) -> Sequence[Binding]:
+        """Bindings that lead to a role, in order of proof."""
+        ...
+
+    async def spaces(self) -> Sequence[ProofSpace]:
+        """All proof spaces, in order."""
+        ...
+
+    async def authorities(self) -> Sequence[CertificateAuthority]:
+        """All certificate authorities, in order of name."""
+        ...
+
+    async def issuers(self) -> Sequence[TokenIssuer]:
+        """All token issuers, in order of name."""
+        ...
+
+
+class GrantReader(Protocol):
+    """What the owners of resources let others do. NotFound, TamperedRecord as above."""
+
+    async def policy(self, account: str, resource: str) -> ResourcePolicy: ...
+    async def grants(self, account: str, key_id: str, after: str, limit: int) -> Sequence[Grant]:
+        """Grants of a key after an id, in order of id."""
+        ...
+
+    async def grant(self, identifier: str) -> Grant: ...
+    async def retirable(self, principal: str, after: str, limit: int) -> Sequence[Grant]:
+        """Grants after an id that the principal (in full) may retire, in order of id."""
+        ...
+
+    async def expired(self, before_ms: int, limit: int) -> Sequence[Grant]:
+        """Grants that were good until before that moment, the oldest first."""
+        ...
 
 
 class KeyReader(Protocol):
     """CMKs and their wrapped versions. NotFound, TamperedRecord as above."""
 
     async def get(self, account: str, key_id: str) -> CMK: ...
+    async def by_id(self, key_id: str) -> CMK:
+        """The key, whosever it is: whoever asks for it still has to be allowed to."""
+        ...
+
     async def version(self, account: str, key_id: str, version: int) -> WrappedKey: ...
     async def page(self, account: str, after: str, limit: int, wanted: KeyFilter = ANY_KEY) -> Sequence[CMK]:
         """Keys whose ids come after `after` and that are as wanted, in order of id."""
@@ -73,21 +171,22 @@ class KeyReader(Protocol):
         """
         ...
 
-    async def guards(self, account: str, key_id: str, limit: int) -> int:
-        """How many secret versions have their data keys under any version of a key, counted up to `limit`."""
+    async def guards(self, key_id: str, limit: int) -> int:
+        """How many secret versions, of whatever account, have their data keys under any version of a key.
+
+        Counted up to `limit`.
+        """
         ...
 
-    async def guarded(
-        self, account: str, key_id: str, version: int, after: tuple[str, str], limit: int
-    ) -> Sequence[SecretVersion]:
-        """Secret versions whose data keys are under that version of a key, in order of secret and version id.
+    async def guarded(self, key_id: str, version: int, after: tuple[str, str], limit: int) -> Sequence[SecretVersion]:
+        """Secret versions, of whatever account, whose data keys are under that version of a key, in order of ids.
 
         `after` is the secret id and the version id of the one to go on behind; two empty texts begin.
         """
         ...
 
-    async def guard_count(self, account: str, key_id: str, below: int) -> int:
-        """How many secret versions have their data keys under versions of a key below that one."""
+    async def guard_count(self, key_id: str, below: int) -> int:
+        """How many secret versions, of whatever account, are under versions of a key below that one."""
         ...
 
     async def reencryption(self, account: str, key_id: str) -> ReEncryption: ...

@@ -11,8 +11,17 @@ from typing import Protocol
 
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import Conflict
+from secretsd.domain.policy import Policy
 from secretsd.domain.records import Record
-from secretsd.ports.readers import AccountReader, KeyReader, RotationReader, SecretReader, TargetReader
+from secretsd.ports.readers import (
+    AccountReader,
+    GrantReader,
+    KeyReader,
+    ProofReader,
+    RotationReader,
+    SecretReader,
+    TargetReader,
+)
 
 
 class StaleRecord(Conflict):
@@ -58,6 +67,13 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Unattached:
+    """Changes nothing: StaleRecord when the policy is attached to a user, group or role, or is anybody's boundary."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteVersions:
     """Takes away every version and value of a secret, however many there are."""
 
@@ -74,7 +90,7 @@ class DeleteSteps:
     below: int
 
 
-Change = Add | Replace | Delete | Unchanged | DeleteVersions | DeleteSteps
+Change = Add | Replace | Delete | Unchanged | Unattached | DeleteVersions | DeleteSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,10 @@ class Storage(Protocol):
 
     @property
     def accounts(self) -> AccountReader: ...
+    @property
+    def proofs(self) -> ProofReader: ...
+    @property
+    def grants(self) -> GrantReader: ...
     @property
     def keys(self) -> KeyReader: ...
     @property

@@ -7,20 +7,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from secretsd.domain.audit import SALT_BYTES, AuditEvent, AuditRecord
+from secretsd.domain.credentials import Token
 from secretsd.domain.key_specs import KeySpec, KeyUsage
 from secretsd.domain.keys import CMK, Alias, KeyOrigin, KeyOwner, KeyState, KeyVersionState, ProtectionLevel, WrappedKey
 from secretsd.domain.names import SYSTEM_ACCOUNT
-from secretsd.domain.policy import Effect, Policy, Statement
-from secretsd.domain.principals import Account, Binding, Token, User
+from secretsd.domain.policy import Effect, InlinePolicy, Policy, Statement
+from secretsd.domain.principals import Account, User
+from secretsd.domain.proofs import Binding
 from secretsd.domain.records import Record
 from secretsd.domain.reencryption import ReEncryption, ReEncryptionState
 from secretsd.domain.rotation import MachineKind, Rotation, RotationResult, RotationState, RotationStep
 from secretsd.domain.schedule import Schedule, Window
 from secretsd.domain.secrets import CURRENT, Barrier, DataType, SealedValue, Secret, SecretVersion, VersionState
 from secretsd.domain.targets import Target, TargetLogin
+from secretsd.testing import access_samples
+from secretsd.testing.access_samples import ACCOUNT as ACCOUNT
+from secretsd.testing.access_samples import KEY_ID as KEY_ID
+from secretsd.testing.access_samples import OTHER_ACCOUNT as OTHER_ACCOUNT
+from secretsd.testing.access_samples import conditional
 
-ACCOUNT, OTHER_ACCOUNT = "100000000001", "100000000002"
-KEY_ID = "11111111-2222-4333-8444-555555555555"
 _counter = itertools.count(1)
 
 
@@ -169,7 +174,18 @@ def later_fields() -> list[Record]:
     """Records whose fields of later releases, those behind `revision`, are all at other values than their defaults."""
     windows = (Window(("sat", "sun"), "02:00", 180), Window(("mon",), "23:30", 60))
     return [
-        replace(secret("prod/db/held"), barrier=Barrier.UNPROVED, pinned=True),
+        replace(
+            user("eve"),
+            groups=("dbas",),
+            boundary="bounds",
+            inline=(InlinePolicy("own", (conditional(),)),),
+            service=True,
+            description="a machine",
+        ),
+        replace(token("ef" * 32, "t-9"), access_key="AK1"),
+        replace(binding("unix:uid/2000"), user="", role="deployer"),
+        replace(policy("later"), statements=(conditional(),)),
+        replace(secret("prod/db/held"), barrier=Barrier.UNPROVED, pinned=True, has_policy=True),
         replace(
             rotation("id-of-prod/db/held", state=RotationState.RESOLVING),
             schedule=Schedule(every_seconds=3600, windows=windows),
@@ -198,6 +214,7 @@ def later_fields() -> list[Record]:
             last_rotation_ms=1_700_000_000_016,
             material_expires_ms=1_700_000_000_017,
             oldest_version=2,
+            has_policy=True,
         ),
         replace(
             wrapped_key(2),
@@ -229,6 +246,7 @@ def every_kind() -> list[Record]:
         rotation_step(),
         target(),
         target_login(),
+        *access_samples.every_kind(),
     ]
 
 

@@ -28,7 +28,7 @@ from secretsd.ports.storage import (
     Storage,
     UnitOfWork,
 )
-from secretsd.testing import samples
+from secretsd.testing import access_samples, samples
 
 
 class StorageWorld(Protocol):
@@ -89,8 +89,8 @@ async def stored(storage: Storage) -> list[Record]:
     return [
         await storage.accounts.get(account),
         await storage.accounts.user(account, "ann"),
-        await storage.accounts.token(samples.token().digest),
-        await storage.accounts.binding(samples.binding().proof),
+        await storage.proofs.token(samples.token().digest),
+        await storage.proofs.binding(samples.binding().proof),
         await storage.accounts.policy(account, "readers"),
         await storage.keys.get(account, samples.KEY_ID),
         await storage.keys.version(account, samples.KEY_ID, 1),
@@ -103,6 +103,15 @@ async def stored(storage: Storage) -> list[Record]:
         *await storage.rotations.steps(account, secret.id, 1, 10),
         await storage.targets.get("db-1"),
         await storage.targets.login("db-1", "app_a"),
+        await storage.accounts.group(account, "dbas"),
+        await storage.accounts.role(account, "deployer"),
+        await storage.proofs.access_key("AK1"),
+        await storage.proofs.session(access_samples.session().digest),
+        *await storage.proofs.spaces(),
+        *await storage.proofs.authorities(),
+        *await storage.proofs.issuers(),
+        await storage.grants.policy(account, f"key/{samples.KEY_ID}"),
+        await storage.grants.grant(access_samples.grant().id),
     ]
 
 
@@ -114,8 +123,12 @@ class StorageSuite:
         assert await stored(bench.storage) == samples.every_kind()
 
     async def test_fields_of_later_releases_come_back_too(self, bench: Bench) -> None:
-        secret, rotation, step, *_ = samples.later_fields()
-        await bench.add(secret, rotation, step)
+        user, token, binding, policy, secret, rotation, step, *_ = samples.later_fields()
+        await bench.add(user, token, binding, policy, secret, rotation, step)
+        assert await bench.storage.accounts.user(samples.ACCOUNT, "eve") == user
+        assert await bench.storage.proofs.token("ef" * 32) == token
+        assert await bench.storage.proofs.binding("unix:uid/2000") == binding
+        assert await bench.storage.accounts.policy(samples.ACCOUNT, "later") == policy
         assert await bench.storage.secrets.get(samples.ACCOUNT, "prod/db/held") == secret
         assert await bench.storage.rotations.get(samples.ACCOUNT, "id-of-prod/db/held") == rotation
         assert await bench.storage.rotations.steps(samples.ACCOUNT, "id-of-prod/db/held", 9, 9) == [step]
@@ -125,8 +138,8 @@ class StorageSuite:
         for read in (
             storage.accounts.get("999999999999"),
             storage.accounts.user(account, "nobody"),
-            storage.accounts.token("00"),
-            storage.accounts.binding("unix:uid/1"),
+            storage.proofs.token("00"),
+            storage.proofs.binding("unix:uid/1"),
             storage.accounts.policy(account, "none"),
             storage.keys.get(account, "none"),
             storage.keys.version(account, samples.KEY_ID, 9),

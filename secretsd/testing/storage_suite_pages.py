@@ -36,9 +36,9 @@ class PagesSuite:
         assert names(await accounts.users(samples.ACCOUNT, "a", 2)) == ordered[2:4]
         assert names(await accounts.policies(samples.ACCOUNT, "", 10)) == ["p1", "p2"]
         assert names(await accounts.policies(samples.ACCOUNT, "p1", 10)) == ["p2"]
-        proofs = [binding.proof for binding in await accounts.bindings(samples.ACCOUNT, "", 10)]
-        assert proofs == ["unix:uid/10", "unix:uid/2"]
-        assert await accounts.bindings(samples.ACCOUNT, "unix:uid/2", 10) == []
+        proofs = bench.storage.proofs
+        assert [one.proof for one in await proofs.bindings(samples.ACCOUNT, "", 10)] == ["unix:uid/10", "unix:uid/2"]
+        assert await proofs.bindings(samples.ACCOUNT, "unix:uid/2", 10) == []
 
     async def test_targets_and_the_logins_held_there_are_paged(self, bench: Bench) -> None:
         await bench.add(*(samples.target(name) for name in ("db-2", "db-1", "db-3")))
@@ -65,8 +65,8 @@ class PagesSuite:
     async def test_tokens_of_a_user_only(self, bench: Bench) -> None:
         other = replace(samples.token("cc", "t-3"), user="bob")
         await bench.add(samples.token("aa", "t-2"), samples.token("bb", "t-1", 5), other)
-        assert names(await bench.storage.accounts.tokens(samples.ACCOUNT, "ann")) == ["t-1", "t-2"]
-        assert await bench.storage.accounts.tokens(samples.OTHER_ACCOUNT, "ann") == []
+        assert names(await bench.storage.proofs.tokens(samples.ACCOUNT, "ann")) == ["t-1", "t-2"]
+        assert await bench.storage.proofs.tokens(samples.OTHER_ACCOUNT, "ann") == []
 
     @pytest.mark.parametrize(
         ("prefix", "after", "limit", "expected"),

@@ -62,7 +62,7 @@ class Connection(WritingHalf):
         )
         self._dialect = dialect
         self._peer = peer
-        self._caller = self._peer_alone = Caller(peer.source, peer.uid)
+        self._caller = self._peer_alone = Caller(peer.source, peer.uid, None, peer.way, peer.proofs)
         self._room = room
         self._answering = False
         self._ended = False
@@ -197,7 +197,8 @@ class Connection(WritingHalf):
             if token is not None:
                 caller = self._caller
                 if caller.token != token:
-                    caller = self._caller = Caller(self._peer.source, self._peer.uid, token)
+                    peer = self._peer
+                    caller = self._caller = Caller(peer.source, peer.uid, token, peer.way, peer.proofs)
             require_offered(request)
             body = b""
             if not payload.is_eof() or payload.total_bytes:

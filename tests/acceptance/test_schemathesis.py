@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from secretsd.testing.daemon import Daemon
+from secretsd.testing.policies import document
 from tests.acceptance.wire import daemon_in_passable_place
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.long, pytest.mark.timeout(1000)]
@@ -42,16 +43,19 @@ def daemon() -> Iterator[Daemon]:
 
 def explorer(daemon: Daemon) -> str:
     """The token of a user who may do everything but cut off himself or the administrator: the lists name both."""
-    fence = [
-        {
-            "effect": "Deny",
-            "action": ["*"],
-            "resource": ["user/admin", "user/explorer", "secretsd:system:proof/unix:uid/0"],
-        }
-    ]
+    fence = {
+        "effect": "Deny",
+        "action": ["*"],
+        "resource": [
+            "user/admin",
+            "user/explorer",
+            *(f"policy/{name}" for name in ("administrator", "operator", "fence")),
+            "secretsd:system:proof/unix:uid/0",
+        ],
+    }
     for path, body in (
         ("/v1/users", {"user": "explorer"}),
-        ("/v1/policies", {"policy": "fence", "statements": fence}),
+        ("/v1/policies", {"policy": "fence", "document": document(fence)}),
         ("/v1/users/explorer:attach-policy", {"policy": "administrator"}),
         ("/v1/users/explorer:attach-policy", {"policy": "operator"}),
         ("/v1/users/explorer:attach-policy", {"policy": "fence"}),

@@ -16,6 +16,7 @@ from secretsd.client import Client, Plaintext, TextValue
 from secretsd.client.sync import SyncClient
 from secretsd.domain.errors import AccessDenied, Unauthenticated
 from secretsd.testing.daemon import Daemon, running
+from secretsd.testing.policies import document
 
 pytestmark = pytest.mark.acceptance
 
@@ -125,7 +126,7 @@ def test_an_application_may_read_what_its_policy_says_and_nothing_else(
     ctl("put", "shop/db", "-", stdin=b"shop password")
     ctl("put", "bank/db", "-", stdin=b"bank password")
     statements = [{"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/shop/*"]}]
-    assert ctl("policy", "create", "read-shop", "-", stdin=json.dumps({"statements": statements}).encode()).code == 0
+    assert ctl("policy", "create", "read-shop", "-", stdin=document(*statements).encode()).code == 0
     assert ctl("user", "create", "shop").code == 0
     assert ctl("user", "attach", "shop", "read-shop").code == 0
     made = json.loads(ctl("user", "token", "create", "shop", "--ttl", "1h", "-o", "json").out)

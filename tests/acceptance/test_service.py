@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from secretsd.testing.daemon import Answered, Daemon, secret_path
+from secretsd.testing.policies import document
 from tests.acceptance.wire import daemon_in_passable_place, wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -128,7 +129,7 @@ def test_a_reader_who_may_read_one_thing(api: Caller) -> None:
         api.do("POST", "/v1/secrets", {"name": name, "text": "value"})
     api.do("POST", "/v1/users", {"user": user})
     rule = {"effect": "Allow", "action": ["GetSecretValue"], "resource": [f"secret/{api.place}/open"]}
-    api.do("POST", "/v1/policies", {"policy": user, "statements": [rule]})
+    api.do("POST", "/v1/policies", {"policy": user, "document": document(rule)})
     token = api.do("POST", f"/v1/users/{user}:create-token", {})["token"]
     path = secret_path(allowed, "value")
     api.refused("access-denied", "GET", path, token=token)

@@ -19,6 +19,7 @@ from secretsd.client import Client, Plaintext, Retries, TextValue
 from secretsd.client.connections import OpenAnswer
 from secretsd.client.watch import Watching
 from secretsd.testing.daemon import Daemon, secret_path
+from secretsd.testing.policies import document
 from tests.acceptance.event_wire import watching
 from tests.acceptance.wire import daemon_in_passable_place, wait_for
 
@@ -49,7 +50,7 @@ def watcher_token(daemon: Daemon, user: str) -> str:
     statement = {"effect": "Allow", "action": ["WatchSecrets"], "resource": ["secret/app/*"]}
     for path, body in (
         ("/v1/users", {"user": user}),
-        ("/v1/policies", {"policy": user, "statements": [statement]}),
+        ("/v1/policies", {"policy": user, "document": document(statement)}),
         (f"/v1/users/{user}:attach-policy", {"policy": user}),
     ):
         assert daemon.call("POST", path, body).status == 200

@@ -11,6 +11,7 @@ import pytest
 from secretsd.ports.storage import Storage
 from secretsd.testing.storage import authenticator, temporary_storage
 from secretsd.testing.storage_suite import StorageSuite, bench
+from secretsd.testing.storage_suite_access import AccessSuite
 from secretsd.testing.storage_suite_audit import AuditSuite
 from secretsd.testing.storage_suite_keys import KeysSuite
 from secretsd.testing.storage_suite_nodes import NodesSuite
@@ -64,6 +65,10 @@ class TestReencryptions(ReencryptionSuite):
 
 
 class TestNodes(NodesSuite):
+    pass
+
+
+class TestAccess(AccessSuite):
     pass
 
 

@@ -3,6 +3,7 @@
 import hashlib
 
 from secretsd.testing.intruder import as_user
+from secretsd.testing.policies import document
 from tests.promises.attacks import Attack
 
 FORGED_TOKEN = "secretsd_" + "F" * 43
@@ -12,8 +13,8 @@ class InsertsAToken(Attack):
     def edit(self, target):
         digest = hashlib.sha256(FORGED_TOKEN.encode()).hexdigest()
         mac = target.files.read("SELECT row_mac FROM tokens WHERE user = 'admin' LIMIT 1")[0][0]
-        row = (digest, "t-forged", target.account, "admin", 1, None, 0, mac)
-        target.files.write(("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row), told=[("tokens", [digest])])
+        row = (digest, "t-forged", target.account, "admin", 1, None, 0, mac, "")
+        target.files.write(("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row), told=[("tokens", [digest])])
 
     def hope(self, target):
         return [target.get("plain", FORGED_TOKEN), target.daemon.call("GET", "/v1/users", token=FORGED_TOKEN)]
@@ -49,8 +50,9 @@ class ProlongsAToken(Attack):
 class BindsAUid(Attack):
     def edit(self, target):
         proof = "unix:uid/65534"
-        row = (proof, target.account, "admin", 1, 0, target.files.read("SELECT row_mac FROM bindings LIMIT 1")[0][0])
-        target.files.write(("INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?)", row), told=[("bindings", [proof])])
+        mac = target.files.read("SELECT row_mac FROM bindings LIMIT 1")[0][0]
+        row = (proof, target.account, "admin", 1, 0, mac, "")
+        target.files.write(("INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?, ?)", row), told=[("bindings", [proof])])
 
     def hope(self, target):
         return [as_user(65534, lambda: target.daemon.call("GET", "/v1/caller-identity"))]
@@ -93,7 +95,7 @@ class RemovesADeny(Attack):
     def prepare(self, target):
         self.token = target.user("free", {"effect": "Allow", "action": ["*"], "resource": ["*"]})
         deny = {"effect": "Deny", "action": ["*"], "resource": ["secret/plain"]}
-        target.ok("POST", "/v1/policies", {"policy": "no-plain", "statements": [deny]})
+        target.ok("POST", "/v1/policies", {"policy": "no-plain", "document": document(deny)})
         target.ok("POST", "/v1/users/free:attach-policy", {"policy": "no-plain"})
 
     def edit(self, target):

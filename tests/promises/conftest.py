@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from secretsd.adapters.keystore_process import messages as m
+from secretsd.domain.credentials import Token
 from secretsd.domain.key_specs import KeySpec, KeyUsage
 from secretsd.domain.keys import CMK, KeyOrigin, KeyOwner, KeyState, ProtectionLevel
 from secretsd.domain.policy import Effect, Policy, Statement
-from secretsd.domain.principals import Account, Token, User
+from secretsd.domain.principals import Account, User
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authenticator import token_digest
 from secretsd.testing.daemon import Answered, Daemon, secret_path
 from secretsd.testing.intruder import KeyStoreLine, StorageFiles, as_user
+from secretsd.testing.policies import document
 
 WORKER, KEYSTORE, ROTATOR, NOBODY = 61701, 61702, 61703, 65534
 OTHER_ACCOUNT = "200000000002"
@@ -53,7 +55,7 @@ class Target:
         """The token of a new user who may do what the statements say."""
         self.ok("POST", "/v1/users", {"user": name})
         if statements:
-            self.ok("POST", "/v1/policies", {"policy": f"of-{name}", "statements": list(statements)})
+            self.ok("POST", "/v1/policies", {"policy": f"of-{name}", "document": document(*statements)})
             self.ok("POST", f"/v1/users/{name}:attach-policy", {"policy": f"of-{name}"})
         return str(self.ok("POST", f"/v1/users/{name}:create-token", {})["token"])
 

@@ -12,6 +12,7 @@ import pytest
 
 from secretsd.testing.canaries import Canaries
 from secretsd.testing.daemon import ROLES, Daemon, secret_path
+from secretsd.testing.policies import document
 
 pytestmark = pytest.mark.integration
 
@@ -35,10 +36,10 @@ def junk(canary: str):
     yield (
         "POST",
         "/v1/policies",
-        {"policy": "p", "statements": [{"effect": canary, "action": ["*"], "resource": ["*"]}]},
+        {"policy": "p", "document": document({"effect": canary, "action": ["*"], "resource": ["*"]})},
     )
     yield "POST", "/v1/policies", {
-        "policy": "p", "statements": [{"effect": "Allow", "action": [canary], "resource": ["*"]}],
+        "policy": "p", "document": document({"effect": "Allow", "action": [canary], "resource": ["*"]}),
     }  # fmt: skip
     yield "GET", f"/v1/{canary}", None
     yield "GET", f"/v1/secrets/app:{canary}", None

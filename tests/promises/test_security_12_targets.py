@@ -12,6 +12,7 @@ import pytest
 from secretsd.domain.targets import Target
 from secretsd.testing.daemon import WATCHERS, secret_path
 from secretsd.testing.intruder import next_revision
+from secretsd.testing.policies import document
 from secretsd.testing.postgres import postgres
 from tests.acceptance.wire import wait_for
 from tests.promises.attacks import LOUD
@@ -49,7 +50,7 @@ def people(target, server):
         "operator": target.user("operator", SYSTEM),
         "other": BOSS,
     }
-    made = target.daemon.call("POST", "/v1/policies", {"policy": "use", "statements": [USE]}, token=BOSS)
+    made = target.daemon.call("POST", "/v1/policies", {"policy": "use", "document": document(USE)}, token=BOSS)
     assert made.status == 200, made
     target.ok("POST", "/v1/users/boss:attach-policy", {"policy": "use"}, token=BOSS)
     for login in ("app", "report"):

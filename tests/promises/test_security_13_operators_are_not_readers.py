@@ -6,6 +6,7 @@ import pytest
 
 from secretsd.testing.daemon import secret_path
 from secretsd.testing.intruder import as_user
+from secretsd.testing.policies import document
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs_root]
 EVERYTHING = {"effect": "Allow", "action": ["*"], "resource": ["*"]}
@@ -64,7 +65,7 @@ def test_no_glob_stands_for_an_account(target, people, resource):
     name = "glob-" + "".join(f"{ord(character):x}" for character in resource)
     statement = {"effect": "Allow", "action": ["*"], "resource": [resource]}
     target.ok("POST", "/v1/users", {"user": name})
-    made = target.daemon.call("POST", "/v1/policies", {"policy": name, "statements": [statement]})
+    made = target.daemon.call("POST", "/v1/policies", {"policy": name, "document": document(statement)})
     if made.status != 200:
         assert made.kind == "invalid-request"
         return
@@ -84,8 +85,8 @@ def test_an_accounts_administrator_cannot_make_himself_an_operator(target, peopl
         "resource": ["secret/*", "secretsd:system:target/*"],
     }
     for path, body in (
-        ("/v1/policies", {"policy": "mine", "statements": [reach]}),
-        ("/v1/policies", {"policy": "mine", "statements": [SYSTEM]}),
+        ("/v1/policies", {"policy": "mine", "document": document(reach)}),
+        ("/v1/policies", {"policy": "mine", "document": document(SYSTEM)}),
         ("/v1/users/reader:attach-policy", {"policy": "operator"}),
         ("/v1/users/admin:create-token", {}),
         ("/v1/users/operator:create-token", {}),
@@ -101,7 +102,7 @@ def test_an_accounts_administrator_hands_on_the_use_of_targets_and_what_denies(t
     use = {"effect": "Allow", "action": ["UseTarget"], "resource": ["secretsd:system:target/*"]}
     never = {"effect": "Deny", "action": ["*"], "resource": ["secretsd:system:*"]}
     for name, statement in (("use", use), ("never", never)):
-        made = call(target, reader, "POST", "/v1/policies", {"policy": name, "statements": [statement]})
+        made = call(target, reader, "POST", "/v1/policies", {"policy": name, "document": document(statement)})
         assert made.status == 200, name
         assert call(target, reader, "POST", "/v1/users/reader:attach-policy", {"policy": name}).status == 200
     assert call(target, reader, "POST", "/v1/users/reader:create-token", {}).status == 200
@@ -129,7 +130,7 @@ def test_another_accounts_chief_sees_nothing_of_this_one(target, people):
 
 
 def test_naming_another_account_in_a_policy_reaches_nothing(target, people):
-    """Both sides would have to allow; the other one has no way yet to do so."""
+    """Both sides would have to allow; the other one has not."""
     token = target.user("crosser", {"effect": "Allow", "action": ["*"], "resource": ["*", "secretsd:200000000002:*"]})
     assert call(target, token, "GET", "/v1/events", account="200000000002").kind == "access-denied"
 

@@ -3,6 +3,8 @@
 import pytest
 
 from secretsd.testing.daemon import secret_path
+from secretsd.testing.policies import document
+from tests.promises.conftest import OTHER_TOKEN
 
 pytestmark = pytest.mark.integration
 # Two workers: what one has in memory must not outlive what the other was told, or what the files say.
@@ -43,7 +45,9 @@ def test_the_secrets_permission_alone_reads_nothing_though_all_is_in_memory(targ
 
 def test_decrypt_on_the_key_opens_it_and_losing_that_closes_it_at_once(target, guarded):
     token = target.user("bea", statement(["GetSecretValue"], "secret/*"))
-    target.ok("POST", "/v1/policies", {"policy": "bea-key", "statements": [statement(["Decrypt"], f"key/{guarded}")]})
+    target.ok(
+        "POST", "/v1/policies", {"policy": "bea-key", "document": document(statement(["Decrypt"], f"key/{guarded}"))}
+    )
     refused(target.get("guarded", token))
     for _ in range(2):
         target.ok("POST", "/v1/users/bea:attach-policy", {"policy": "bea-key"})
@@ -98,3 +102,62 @@ def test_the_refusal_is_recorded_as_one(target, guarded):
     (event,) = target.daemon.events(request_id=answer.request_id)
     assert event["outcome"] == "access-denied"
     assert event["principal"].endswith("user/hal")
+
+
+@pytest.fixture(scope="module")
+def foreign(target, guarded):
+    """The administrator of another account with a secret under the customer's key, which is granted to him."""
+    account, customer = target.second_account(), target.account
+    uses = {"effect": "Allow", "action": ["GenerateDataKey", "Decrypt"], "resource": [f"secretsd:{customer}:key/*"]}
+    ok(target, "POST", "/v1/policies", {"policy": "uses", "document": document(uses)})
+    ok(target, "POST", "/v1/users/boss:attach-policy", {"policy": "uses"})
+    granted = {"grantee": f"secretsd:{account}:user/boss", "operations": ["GenerateDataKey", "Decrypt"]}
+    grant = target.ok("POST", f"/v1/keys/{guarded}:create-grant", granted)["id"]
+    key = f"secretsd:{customer}:key/{guarded}"
+    ok(target, "POST", "/v1/secrets", {"name": "theirs", "text": VALUE, "key_id": key})
+    for _ in range(3):
+        assert target.get("theirs", OTHER_TOKEN).body["text"] == VALUE
+    return grant
+
+
+def ok(target, method, path, body):
+    """As the other account's administrator."""
+    answer = target.daemon.call(method, path, body, token=OTHER_TOKEN)
+    assert answer.status == 200, answer
+
+
+def of_customer(target, answer):
+    """The event in the key owner's own view."""
+    (event,) = target.daemon.events(request_id=answer.request_id)
+    assert event["accounts"] == ["200000000002", target.account]
+    return event["outcome"]
+
+
+@pytest.mark.needs_root
+def test_the_owner_of_a_foreign_key_sees_each_read_though_all_is_in_memory(target, foreign):
+    for tcp in (False, True) * 3:
+        answer = target.daemon.call("GET", secret_path("theirs", "value"), token=OTHER_TOKEN, tcp=tcp)
+        assert answer.body["text"] == VALUE
+        assert of_customer(target, answer) == "ok"
+
+
+@pytest.mark.needs_root
+def test_the_owner_of_a_foreign_key_ends_it_at_once_on_both_workers(target, guarded, foreign):
+    """Each change is made over a connection of its own, and read back over others: some worker has not made it."""
+
+    def read():
+        return [target.get("theirs", OTHER_TOKEN) for _ in range(8)]
+
+    target.ok("POST", f"/v1/keys/{guarded}:disable")
+    for answer in read():
+        assert answer.kind == "key-disabled"
+        assert of_customer(target, answer) == "key-disabled"
+    target.ok("POST", f"/v1/keys/{guarded}:enable")
+    assert {answer.status for answer in read()} == {200}
+    target.ok("POST", f"/v1/keys/{guarded}:revoke-grant", {"grant": foreign})
+    for answer in read():
+        refused(answer)
+        assert of_customer(target, answer) == "access-denied"
+    put = target.daemon.call("PUT", secret_path("theirs", "value"), {"text": "new"}, token=OTHER_TOKEN)
+    refused(put)
+    assert of_customer(target, put) == "access-denied"

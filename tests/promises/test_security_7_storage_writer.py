@@ -7,14 +7,14 @@ hides the edit. Then the daemon is started again, and the attack must fail as be
 import pytest
 
 from secretsd.testing.daemon import secret_path
-from tests.promises import attacks_on_access, attacks_on_secrets
+from tests.promises import attacks_across_accounts, attacks_on_access, attacks_on_secrets
 from tests.promises.attacks import LOUD, refused
 from tests.promises.attacks_on_secrets import MovesTheDefaultKey
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs_root]
 # Two workers: what one has in memory must not outlive what the other was told, or what the files say.
 SETTINGS = {"workers": 2}
-ATTACKS = [*attacks_on_access.ATTACKS, *attacks_on_secrets.ATTACKS]
+ATTACKS = [*attacks_on_access.ATTACKS, *attacks_across_accounts.ATTACKS, *attacks_on_secrets.ATTACKS]
 NAMES = [kind.__name__ for kind in ATTACKS]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from secretsd.domain.policy import Statement
+from secretsd.domain.policy import InlinePolicy, Statement
 from secretsd.domain.records import RECORDS, Record, RecordAuthenticator, TamperedRecord, key_of
 from secretsd.domain.schedule import Schedule
 
@@ -41,6 +41,7 @@ _COLUMN_TYPES: dict[Any, ColumnType] = {
     Mapping[str, str]: _json(dict[str, str]),
     tuple[str, ...]: _json(tuple[str, ...]),
     tuple[Statement, ...]: _json(tuple[Statement, ...]),
+    tuple[InlinePolicy, ...]: _json(tuple[InlinePolicy, ...]),
     Schedule: _json(Schedule),
 }
 
@@ -123,7 +124,7 @@ class Codec:
             self._authenticator.verify(record, row[-1])
         except (TamperedRecord, msgspec.MsgspecError, ValueError, TypeError, OverflowError):
             # Names only: the columns of an edited row may hold anything. Digests are names to nobody.
-            key = "" if table.name == "tokens" else " ".join(str(part) for part in row[: len(table.key)])
+            key = "" if table.name in ("tokens", "sessions") else " ".join(str(part) for part in row[: len(table.key)])
             _logger.critical("a record of %s was changed behind our back and is refused: %r", table.name, key)
             raise TamperedRecord(f"cannot trust a record of {table.name}: its authenticator does not match") from None
         return typing.cast(R, record)

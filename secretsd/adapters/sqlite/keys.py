@@ -27,6 +27,10 @@ class SqliteKeys:
         """The CMK; NotFound."""
         return await self._reads.one(CMK, "key", (account, key_id), f"cannot find key {key_id}")
 
+    async def by_id(self, key_id: str) -> CMK:
+        """The CMK, whosever it is; NotFound."""
+        return await self._reads.one(CMK, "key_by_id", (key_id,), f"cannot find key {key_id}")
+
     async def version(self, account: str, key_id: str, version: int) -> WrappedKey:
         """The wrapped key version; NotFound."""
         missing = f"cannot find version {version} of key {key_id}"
@@ -61,21 +65,19 @@ class SqliteKeys:
                 found.setdefault((key.account, key.id), key)
         return list(found.values())
 
-    async def guards(self, account: str, key_id: str, limit: int) -> int:
+    async def guards(self, key_id: str, limit: int) -> int:
         """Secret versions under any version of the key."""
-        return len(await self._reads.rows("guards_of_key", (account, key_id, limit)))
+        return len(await self._reads.rows("guards_of_key", (key_id, limit)))
 
-    async def guarded(
-        self, account: str, key_id: str, version: int, after: tuple[str, str], limit: int
-    ) -> Sequence[SecretVersion]:
+    async def guarded(self, key_id: str, version: int, after: tuple[str, str], limit: int) -> Sequence[SecretVersion]:
         """Secret versions whose data keys are under that version."""
-        return await self._reads.many(SecretVersion, "key_guards", (account, key_id, version, *after, limit))
+        return await self._reads.many(SecretVersion, "key_guards", (key_id, version, *after, limit))
 
-    async def guard_count(self, account: str, key_id: str, below: int) -> int:
+    async def guard_count(self, key_id: str, below: int) -> int:
         """How many secret versions are under versions below that one."""
 
         def count(main: apsw.Connection, _: apsw.Connection) -> int:
-            return int(str(fetch(main, _COUNT_GUARDS, (account, key_id, below))[0][0]))
+            return int(str(fetch(main, _COUNT_GUARDS, (key_id, below))[0][0]))
 
         return await self._reads.long(count)
 

@@ -69,6 +69,10 @@ class Reads:
             raise NotFound(missing)
         return self._decode(kind, rows[0])
 
+    async def several(self, kind: type[R], query: str, arguments: Arguments) -> list[R]:
+        """The few records that a query bounds itself to, read on the loop."""
+        return [self._decode(kind, row) for row in await self.rows(query, arguments)]
+
     async def many(self, kind: type[R], query: str, arguments: Arguments) -> list[R]:
         """All records that a query finds, each of them verified; runs in the thread."""
         sql = _SQL[query]

@@ -14,9 +14,11 @@ from secretsd.adapters.sqlite.audit import Recorder, SqliteAuditTrail
 from secretsd.adapters.sqlite.codec import Codec
 from secretsd.adapters.sqlite.connections import AUDIT, MAIN, Reopening, Use, connect, report, unavailable
 from secretsd.adapters.sqlite.feed import ChangeFeed, FeedPruner
+from secretsd.adapters.sqlite.grants import SqliteGrants
 from secretsd.adapters.sqlite.keys import SqliteKeys
 from secretsd.adapters.sqlite.leases import SqliteLeases
 from secretsd.adapters.sqlite.nodes import Node
+from secretsd.adapters.sqlite.proofs import SqliteProofs
 from secretsd.adapters.sqlite.reads import Reads
 from secretsd.adapters.sqlite.recorder import BufferedRecorder, DurableRecorder
 from secretsd.adapters.sqlite.rotations import SqliteRotations
@@ -78,6 +80,8 @@ class SqliteStorage:
         else:
             self._recorder = BufferedRecorder(directory, self.statistics)
         self._accounts = SqliteAccounts(self._reads)
+        self._proofs = SqliteProofs(self._reads)
+        self._grants = SqliteGrants(self._reads)
         self._keys = SqliteKeys(self._reads)
         self._secrets = SqliteSecrets(self._reads)
         self._rotations = SqliteRotations(self._reads)
@@ -89,6 +93,16 @@ class SqliteStorage:
     def accounts(self) -> SqliteAccounts:
         """Accounts and who is in them."""
         return self._accounts
+
+    @property
+    def proofs(self) -> SqliteProofs:
+        """What proves somebody."""
+        return self._proofs
+
+    @property
+    def grants(self) -> SqliteGrants:
+        """What owners of resources let others do."""
+        return self._grants
 
     @property
     def keys(self) -> SqliteKeys:

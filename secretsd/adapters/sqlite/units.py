@@ -19,6 +19,7 @@ from secretsd.ports.storage import (
     LeaseLost,
     Replace,
     StaleRecord,
+    Unattached,
     Unchanged,
     UnitOfWork,
 )
@@ -29,6 +30,7 @@ FENCE = _MAIN["fence"].sql
 ANNOUNCE = _MAIN["announce"].sql
 ADD_EVENT = _EVENTS["add_event"].sql
 ADD_VIEW = _EVENTS["add_view"].sql
+_ATTACHED = _MAIN["attached"].sql
 _DELETE_STEPS = _MAIN["delete_steps"].sql
 _FORGET_VERSIONS = tuple(
     _MAIN[name].sql for name in ("announce_versions", "announce_values", "delete_versions", "delete_values")
@@ -99,6 +101,9 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
             table = TABLES[type(record)]
             if not fetch(connection, table.find, table.identity(record)):
                 raise StaleRecord(f"cannot commit: a record of {table.name} was changed since it was read")
+        case Unattached(policy):
+            if fetch(connection, _ATTACHED, (policy.account, policy.name)):
+                raise StaleRecord("cannot commit: a policy was attached since it was read")
         case DeleteVersions(account, secret_id):
             for sql in _FORGET_VERSIONS:
                 connection.execute(sql, (account, secret_id))

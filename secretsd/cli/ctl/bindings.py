@@ -9,7 +9,7 @@ from secretsd.cli.ctl.reach import reach
 from secretsd.cli.ctl.users import User
 
 if TYPE_CHECKING:
-    from secretsd.api.access import BindingDescription
+    from secretsd.api.bindings import BindingDescription
     from secretsd.client import Client
 
 Proof = Annotated[str, typer.Argument(help="Such as unix:uid/1000.", show_default=False)]
@@ -29,7 +29,7 @@ def delete(ctx: typer.Context, proof: Proof) -> None:
 
 def list_bindings(ctx: typer.Context, output: Output = Form.TABLE) -> None:
     """List which proofs lead to users of the account."""
-    from secretsd.api.access import ListBindingsRequest, ListBindingsResponse
+    from secretsd.api.bindings import ListBindingsRequest, ListBindingsResponse
 
     async def collect(client: "Client") -> "list[BindingDescription]":
         pages = client.pages("ListBindings", ListBindingsRequest(), ListBindingsResponse)

@@ -1,23 +1,20 @@
 """CMKs: made, found, described, tagged; their versions and public halves. Their material stays in the HSM."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from secretsd.api.keys import Spec, State, Usage
 from secretsd.cli.ctl import cryptography, key_import, key_lifecycle, key_rotation, signatures
+from secretsd.cli.ctl.holders import Tags, show_tags, tags_of
 from secretsd.cli.ctl.key_arguments import Key, To, deliver, examples, readable, show_answer
 from secretsd.cli.ctl.output import Form, Output, moment, show_fields, show_json, show_lines, show_table
 from secretsd.cli.ctl.reach import reach
-from secretsd.domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from secretsd.api.key_lifecycle import GetPublicKeyResponse, KeyVersionDescription
     from secretsd.api.keys import KeyDescription
     from secretsd.client import Client
-
-Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; may be given again.")]
 
 
 def create(
@@ -43,7 +40,7 @@ def create(
 
     HMAC_256, HMAC_384 and HMAC_512 authenticate (GENERATE_VERIFY_MAC).
     """
-    tags = _tags(tag or [])
+    tags = tags_of(tag)
     made = reach(ctx).run(
         lambda client: client.create_key(
             spec=spec,
@@ -120,8 +117,8 @@ def tag(
     tags: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Tags to add.", show_default=False)],
 ) -> None:
     """Add tags to a CMK; a tag that is there gets the new value."""
-    given = _tags(tags)
-    _show_tags(key, reach(ctx).run(lambda client: client.tag_resource(_resource(key), tags=given)).tags)
+    given = tags_of(tags)
+    show_tags(key, reach(ctx).run(lambda client: client.tag_resource(_resource(key), tags=given)).tags)
 
 
 def untag(
@@ -130,7 +127,7 @@ def untag(
     tags: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of tags.", show_default=False)],
 ) -> None:
     """Take tags away from a CMK."""
-    _show_tags(key, reach(ctx).run(lambda client: client.untag_resource(_resource(key), keys=tuple(tags))).tags)
+    show_tags(key, reach(ctx).run(lambda client: client.untag_resource(_resource(key), keys=tuple(tags))).tags)
 
 
 def versions(ctx: typer.Context, key: Key, output: Output = Form.TABLE) -> None:
@@ -179,26 +176,11 @@ def _show(key: "KeyDescription", output: Form) -> None:
     show_fields(fields)
 
 
-def _tags(pairs: list[str]) -> dict[str, str]:
-    """Tags out of KEY=VALUE; InvalidRequest for what is no pair."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise InvalidRequest("cannot read the tags: they are written KEY=VALUE")
-        found[name] = value
-    return found
-
-
 def _resource(key: str) -> str:
     """The key as TagResource names it: a full name without its account, which is the caller's."""
     if key.startswith("secretsd:"):
         key = key.split(":", 2)[-1]
     return key if "/" in key else f"key/{key}"
-
-
-def _show_tags(key: str, tags: Mapping[str, str]) -> None:
-    show_lines([f"{key}: {' '.join(f'{name}={value}' for name, value in tags.items()) or 'no tags'}"])
 
 
 def add_to(app: typer.Typer) -> None:

@@ -71,6 +71,15 @@ def read_document(source: str, what: str, kind: Any) -> Any:
     raise ClientError(f"cannot read the {what}: {place}")
 
 
+def read_text(source: str, what: str) -> str:
+    """The text behind `-` or `@FILE`."""
+    try:
+        return read(source, what, MAX_DOCUMENT_BYTES).decode()
+    except UnicodeDecodeError:
+        pass
+    raise ClientError(f"cannot take the {what}: it is not valid UTF-8")
+
+
 def as_request(fields: dict[str, Any], kind: "type[Request]") -> "Request":
     """The typed request behind a JSON object; ClientError says where it does not fit."""
     import msgspec

@@ -1,39 +1,57 @@
-"""Users, the policies attached to them, and their bearer tokens."""
+"""Users: who they are, what they may do, and their bearer tokens."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secretsd.cli.ctl.output import (
-    Form,
-    Output,
-    described,
-    moment,
-    show_bytes,
-    show_fields,
-    show_json,
-    show_lines,
-    show_table,
+from secretsd.cli.ctl import tokens
+from secretsd.cli.ctl.holders import (
+    Boundary,
+    Description,
+    NewDescription,
+    Tags,
+    attachment_commands,
+    boundary_commands,
+    call,
+    delete_command,
+    inline_commands,
+    show,
+    tag_commands,
+    tags_of,
 )
+from secretsd.cli.ctl.key_arguments import examples
+from secretsd.cli.ctl.output import Form, Output, moment, show_json, show_lines, show_table
 from secretsd.cli.ctl.reach import reach
-from secretsd.cli.ctl.times import seconds
 
 if TYPE_CHECKING:
-    from secretsd.api.access import UserDescription
+    from secretsd.api.users import UserDescription
     from secretsd.client import Client
 
 User = Annotated[str, typer.Argument(help="The user's name.", show_default=False)]
-Policy = Annotated[str, typer.Argument(help="The policy's name.", show_default=False)]
 
 
-def create(ctx: typer.Context, user: User, output: Output = Form.TABLE) -> None:
+def create(
+    ctx: typer.Context,
+    user: User,
+    description: Description = "",
+    service: Annotated[bool, typer.Option("--service", help="It never has standing credentials.")] = False,
+    boundary: Boundary = None,
+    tag: Tags = None,
+    output: Output = Form.TABLE,
+) -> None:
     """Make a user, who may do nothing until a policy is attached."""
-    _show(reach(ctx).run(lambda client: client.create_user(user=user)), output)
+    tags = tags_of(tag)
+    made = reach(ctx).run(
+        lambda client: client.create_user(
+            user=user, description=description, service=service, boundary=boundary, tags=tags
+        )
+    )
+    show(made, output, user)
 
 
 def list_users(ctx: typer.Context, output: Output = Form.TABLE) -> None:
     """List the users of the account."""
-    from secretsd.api.access import ListUsersRequest, ListUsersResponse
+    from secretsd.api.users import ListUsersRequest, ListUsersResponse
 
     async def collect(client: "Client") -> "list[UserDescription]":
         pages = client.pages("ListUsers", ListUsersRequest(), ListUsersResponse)
@@ -46,87 +64,54 @@ def list_users(ctx: typer.Context, output: Output = Form.TABLE) -> None:
         show_lines(one.user for one in found)
     else:
         show_table(
-            ("user", "created", "policies"),
-            ((one.user, moment(one.created_ms), " ".join(one.policies)) for one in found),
+            ("user", "created", "policies", "groups", "boundary", "description"),
+            (
+                (
+                    one.user,
+                    moment(one.created_ms),
+                    " ".join((*one.policies, *(f"own:{name}" for name in one.inline_policies))),
+                    " ".join(one.groups),
+                    one.boundary or "",
+                    one.description,
+                )
+                for one in found
+            ),
         )
 
 
 def describe(ctx: typer.Context, user: User, output: Output = Form.TABLE) -> None:
-    """Tell which policies a user has."""
-    _show(reach(ctx).run(lambda client: client.describe_user(user)), output)
+    """Tell which policies and groups a user has, and what bounds him."""
+    show(reach(ctx).run(lambda client: client.describe_user(user)), output, user)
 
 
-def attach(ctx: typer.Context, user: User, policy: Policy, output: Output = Form.TABLE) -> None:
-    """Give a user what a policy says."""
-    _show(reach(ctx).run(lambda client: client.attach_policy(user, policy=policy)), output)
-
-
-def detach(ctx: typer.Context, user: User, policy: Policy, output: Output = Form.TABLE) -> None:
-    """Take from a user what a policy says."""
-    _show(reach(ctx).run(lambda client: client.detach_policy(user, policy=policy)), output)
-
-
-def create_token(
+def update(
     ctx: typer.Context,
     user: User,
-    ttl: Annotated[
-        int | None, typer.Option(metavar="DURATION", parser=seconds, help="How long it is good, such as 30d.")
+    description: NewDescription = None,
+    service: Annotated[
+        bool | None, typer.Option("--service/--no-service", help="Whether it never has standing credentials.")
     ] = None,
-    output: Output = Form.RAW,
+    output: Output = Form.TABLE,
 ) -> None:
-    """Make a bearer token and print it, this once; keep it in a file of mode 0600 for --token-file."""
-    made = reach(ctx).run(lambda client: client.create_token(user, ttl_seconds=ttl))
-    if output is Form.JSON:
-        show_json(made)
-    elif output is Form.RAW:
-        show_bytes(made.token.reveal())
-    else:
-        show_fields({"id": made.id, "token": made.token.reveal().decode(), "expires": moment(made.expires_ms)})
-
-
-def list_tokens(ctx: typer.Context, user: User, output: Output = Form.TABLE) -> None:
-    """List a user's tokens, without what proves them."""
-    found = reach(ctx).run(lambda client: client.list_tokens(user)).tokens
-    if output is Form.JSON:
-        show_json(found)
-    elif output is Form.RAW:
-        show_lines(one.id for one in found)
-    else:
-        show_table(
-            ("token", "created", "expires"),
-            ((one.id, moment(one.created_ms), moment(one.expires_ms) or "never") for one in found),
-        )
-
-
-def delete_token(
-    ctx: typer.Context,
-    user: User,
-    token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, not the token.", show_default=False)],
-) -> None:
-    """End a token, at once."""
-    reach(ctx).run(lambda client: client.delete_token(user, id=token))
-    show_lines([f"{user}: token {token} is no longer good"])
-
-
-def _show(user: "UserDescription", output: Form) -> None:
-    if output is Form.JSON:
-        show_json(user)
-    elif output is Form.RAW:
-        show_lines([user.user])
-    else:
-        show_fields(described(user))
+    """Change a user's description, or whether it is a service; what is not given stays."""
+    show(call(ctx, "UpdateUser", user=user, description=description, service=service), output, user)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group to the program."""
     group = typer.Typer(no_args_is_help=True, help="Users, what they may do, and their tokens.")
-    group.command()(create)
+    create_examples = examples(
+        "secretsctl user create ann --description 'of billing' --tag team=billing",
+        "secretsctl user create shop --service --boundary within",
+    )
+    group.command(epilog=create_examples)(create)
     group.command("list")(list_users)
-    for command in (describe, attach, detach):
-        group.command()(command)
-    tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of users.")
-    tokens.command("create")(create_token)
-    tokens.command("list")(list_tokens)
-    tokens.command("delete")(delete_token)
-    group.add_typer(tokens, name="token")
+    group.command()(describe)
+    group.command(epilog=examples("secretsctl user update ann --description 'of sales'"))(update)
+    delete_command(group, "user", "His tokens, access keys and bindings have to go first.")
+    attachment_commands(group, "user")
+    inline_commands(group, "user")
+    boundary_commands(group, "user")
+    tag_commands(group, "user")
+    tokens.add_to(group)
     app.add_typer(group, name="user")

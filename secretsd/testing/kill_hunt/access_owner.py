@@ -4,6 +4,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from secretsd.domain import policy_document
+from secretsd.domain.policy import Effect, Statement
 from secretsd.testing.kill_hunt.caller import Caller
 from secretsd.testing.kill_hunt.journal import Request
 from secretsd.testing.kill_hunt.owner import ANYTHING, AWAY, Act, Away, Owner, State
@@ -11,6 +13,8 @@ from secretsd.testing.kill_hunt.plan import Kind
 
 Body = Mapping[str, Any] | None
 FIRST_UID = 2_000_000
+_STATEMENT = Statement(Effect.ALLOW, ("GetRandomPassword",), ("password",))
+_DOCUMENT = policy_document.text((_STATEMENT,))
 
 
 class AccessOwner(Owner):
@@ -68,7 +72,7 @@ class AccessOwner(Owner):
         return {
             "user": None if user is None else list(user["policies"]),
             "tokens": listed,
-            "policy": None if policy is None else policy["statements"],
+            "policy": None if policy is None else policy["document"],
             "binding": self._bound(),
         }
 
@@ -125,10 +129,9 @@ class AccessOwner(Owner):
                 )
                 return Act(request, lambda state, _: {**state, "user": []})
             case "policy" if not has_policy:
-                statements = [{"effect": "Allow", "action": ["GetRandomPassword"], "resource": ["password"]}]
-                body = {"policy": self._policy, "statements": statements}
+                body = {"policy": self._policy, "document": _DOCUMENT}
                 request = self._of_policy("CreatePolicy", "POST", "/v1/policies", body)
-                return Act(request, lambda state, _: {**state, "policy": statements})
+                return Act(request, lambda state, _: {**state, "policy": _DOCUMENT})
             case "attach" if has_user and has_policy and not self.state["user"]:
                 request = self._of_user("AttachPolicy", "POST", "attach-policy", attach)
                 return Act(request, lambda state, _: {**state, "user": [self._policy]})

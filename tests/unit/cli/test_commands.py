@@ -8,6 +8,7 @@ import pytest
 from secretsd.client._generated_calls import ROUTES
 from secretsd.client.endpoint import DEFAULT_SOCKET
 from secretsd.domain.sensitive import Plaintext
+from secretsd.testing.policies import document
 
 SECRET = {
     "name": "a",
@@ -71,18 +72,17 @@ def test_status_tells_the_parts_and_its_code_which_one_is_away(ctl, wire, answer
     assert json.loads(ctl("status", "-o", "json").out) == answer
 
 
-def test_a_policy_comes_from_json_and_errors_say_where_it_is_wrong(ctl, wire) -> None:
+def test_a_policy_is_a_document_in_a_file(ctl, wire) -> None:
     made = {"policy": "p", "resource": "r", "description": "", "created_ms": 0}
-    statement = {"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/*"]}
-    wire.answer("CreatePolicy", {**made, "statements": [statement]})
-    done = ctl("policy", "create", "p", "-", stdin=json.dumps({"statements": [statement]}).encode())
+    text = document({"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/*"]})
+    wire.answer("CreatePolicy", {**made, "document": text})
+    done = ctl("policy", "create", "p", "-", stdin=text.encode())
     assert done.code == 0
-    assert "Allow   GetSecretValue  secret/prod/*" in done.text
-    assert wire.body("CreatePolicy") == {"policy": "p", "statements": [statement]}
-    wrong = json.dumps({"statements": [{**statement, "effect": "canary"}]}).encode()
-    done = ctl("policy", "create", "p", "-", stdin=wrong)
+    assert text in done.text
+    assert wire.body("CreatePolicy") == {"policy": "p", "document": text}
+    done = ctl("policy", "create", "p", "-", stdin=b"\xff canary")
     assert done.code == 1
-    assert "`$.statements[0].effect`" in done.err
+    assert "cannot take the policy: it is not valid UTF-8" in done.err
     assert "canary" not in done.err
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from secretsd.api.access import CreateBindingRequest
+from secretsd.api.bindings import CreateBindingRequest
 from secretsd.api.fields import BinaryValue, TextValue
 from secretsd.api.rotation import RotateSecretRequest, ScheduleFields
 from secretsd.api.secrets import (

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secretsd.domain.policy import Effect, Statement
+from secretsd.domain.conditions import Condition
+from secretsd.domain.policy import Effect, InlinePolicy, Statement
 from secretsd.domain.records import RECORDS, RecordAuthenticator, TamperedRecord, key_of
 from secretsd.domain.rotation import Rotation
 from secretsd.domain.schedule import Schedule, Window
@@ -34,6 +35,15 @@ texts = st.text(max_size=6)
 statements = st.builds(
     Statement, st.sampled_from(Effect), st.lists(texts, max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple)
 )
+texts_of_one = st.lists(texts, max_size=2).map(tuple)
+conditions = st.builds(Condition, texts, texts, texts_of_one)
+later_statements = st.builds(
+    Statement,
+    st.sampled_from(Effect),
+    *(texts_of_one, texts_of_one, texts, texts_of_one, texts_of_one, texts_of_one),
+    st.lists(conditions, max_size=2).map(tuple),
+)
+all_statements = st.lists(statements | later_statements, max_size=2).map(tuple)
 windows = st.builds(Window, st.lists(texts, max_size=2).map(tuple), texts, st.integers(0, 9))
 schedules = st.builds(
     Schedule,
@@ -52,7 +62,8 @@ BY_HINT = {
     str | None: st.none() | texts,
     tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
     Mapping[str, str]: st.dictionaries(texts, texts, max_size=3),
-    tuple[Statement, ...]: st.lists(statements, max_size=2).map(tuple),
+    tuple[Statement, ...]: all_statements,
+    tuple[InlinePolicy, ...]: st.lists(st.builds(InlinePolicy, texts, all_statements), max_size=2).map(tuple),
     Schedule: schedules,
 }
 

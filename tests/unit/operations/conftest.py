@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from secretsd.adapters.calendar import TriggerCalendar
-from secretsd.api.access import Statement
 from secretsd.api.fields import TextValue
 from secretsd.domain.keys import CMK, KeyState
 from secretsd.domain.records import Record
@@ -25,6 +24,7 @@ from secretsd.ports.storage import Add, EventFilter, Replace, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
+from secretsd.testing.policies import document
 from secretsd.testing.storage import authenticator, temporary_storage
 
 OPERATIONS = catalogue()
@@ -122,7 +122,7 @@ class House:
 
     async def allow(self, user: str, policy: str, *statements: dict[str, Any]) -> None:
         """Make a policy and attach it."""
-        await self.call("CreatePolicy", policy=policy, statements=msgspec.convert(statements, tuple[Statement, ...]))
+        await self.call("CreatePolicy", policy=policy, document=document(*statements))
         await self.call("AttachPolicy", user=user, policy=policy)
 
     async def add_record(self, record: Record) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from secretsd.domain.credentials import Token
 from secretsd.domain.key_specs import KeySpec, KeyUsage
 from secretsd.domain.keys import CMK, KeyMetadata, KeyOrigin, KeyOwner, KeyState, ProtectionLevel
 from secretsd.domain.policy import Effect, Policy, Statement
-from secretsd.domain.principals import Account, Token, User
+from secretsd.domain.principals import Account, User
 from secretsd.domain.records import Record
 from secretsd.domain.rotation import MachineKind
 from secretsd.domain.sensitive import Plaintext

@@ -46,7 +46,7 @@ async def progress(house, key):
 async def guarded(house, key, version):
     found = []
     after = ("", "")
-    while page := await house.storage.keys.guarded(house.account, key, version, after, 100):
+    while page := await house.storage.keys.guarded(key, version, after, 100):
         found += page
         after = (page[-1].secret_id, page[-1].id)
     return found

@@ -62,7 +62,7 @@ async def test_decisions_are_remembered(app, monkeypatch):
     async def never(*_):
         raise AssertionError("cannot decide from memory")
 
-    monkeypatch.setattr(app.authorizer, "_rules_of", never)
+    monkeypatch.setattr(app.authorizer.rules, "narrowed", never)
     assert await app.text("prod/app", ann) == "one"
 
 
@@ -121,7 +121,7 @@ async def test_tokens_are_shown_once_and_stored_as_digests(app):
     shown = made.token.reveal().decode()
     listed = await app.call("ListTokens", user="admin")
     assert made.id in [token.id for token in listed.tokens]
-    for place in (str(listed), str(await app.events()), str(await app.storage.accounts.tokens(app.account, "admin"))):
+    for place in (str(listed), str(await app.events()), str(await app.storage.proofs.tokens(app.account, "admin"))):
         assert shown not in place
 
 

@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 
 from secretsd.api.keys import OfKey
+from secretsd.domain.conditions import KnownFacts
+from secretsd.domain.decisions import Sides
 from secretsd.domain.envelope import Purpose
 from secretsd.domain.errors import AccessDenied, InvalidState, KeyStoreUnavailable
 from secretsd.domain.keys import KeyState
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import Principal
+from secretsd.domain.policy_rules import Who
+from secretsd.domain.principals import ROTATION_ROLE, Principal
 from secretsd.operations import key_erasure
-from secretsd.operations.authorizer import rotation_rules
 from secretsd.operations.registry import OPERATIONS
+from secretsd.operations.scheduled_roles import rotation_rules
 from secretsd.ports.keystore import KeyUse
 from secretsd.services.key_deletion import KeyDeletions
 from secretsd.testing import samples
@@ -123,21 +126,22 @@ async def test_steps_are_refused_before_their_time_and_to_anybody_else(house):
 
 
 def test_the_role_of_scheduled_work_takes_steps_on_keys_and_secrets_of_its_account_and_does_nothing_else():
-    rules = rotation_rules(samples.ACCOUNT)
+    rules = Sides((rotation_rules(samples.ACCOUNT),))
+    who = Who(samples.ACCOUNT, ROTATION_ROLE)
+
+    def allowed(name, resource):
+        return rules.narrowed(who, name, resource).decide(KnownFacts({})).allowed
+
     here, elsewhere = [Resource(owner, "key/k") for owner in (samples.ACCOUNT, samples.OTHER_ACCOUNT)]
-    assert all(rules.allow(samples.ACCOUNT, name, here) for name in ("BeginKeyErasure", "EraseKey"))
-    assert not rules.allow(samples.ACCOUNT, "EraseKey", elsewhere)
+    assert all(allowed(name, here) for name in ("BeginKeyErasure", "EraseKey"))
+    assert not allowed("EraseKey", elsewhere)
     secret = Resource(samples.ACCOUNT, "secret/s")
-    assert rules.allow(samples.ACCOUNT, "ApplyRotation", secret)
-    assert not rules.allow(samples.ACCOUNT, "ApplyRotation", here), "a step on secrets has nothing to do with keys"
-    assert not rules.allow(samples.ACCOUNT, "EraseKey", secret)
-    assert not any(rules.allow(samples.ACCOUNT, name, here) for name in ("RenewKey", "ContinueReEncryption"))
-    assert not any(
-        rules.allow(samples.ACCOUNT, "EraseKey", Resource(samples.ACCOUNT, path)) for path in ("alias/k", "account")
-    )
-    assert not any(
-        rules.allow(samples.ACCOUNT, name, here) for name in ("ScheduleKeyDeletion", "EnableKey", "CreateKey")
-    )
+    assert allowed("ApplyRotation", secret)
+    assert not allowed("ApplyRotation", here), "a step on secrets has nothing to do with keys"
+    assert not allowed("EraseKey", secret)
+    assert not any(allowed(name, here) for name in ("RenewKey", "ContinueReEncryption"))
+    assert not any(allowed("EraseKey", Resource(samples.ACCOUNT, path)) for path in ("alias/k", "account"))
+    assert not any(allowed(name, here) for name in ("ScheduleKeyDeletion", "EnableKey", "CreateKey"))
 
 
 async def test_a_deletion_can_be_cancelled_until_the_erasure_has_begun(house, tools):

@@ -9,9 +9,10 @@ from secretsd.domain.errors import AccessDenied, KeyStoreUnavailable
 from secretsd.domain.keys import KeyState
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import KEY_ROTATION_ROLE, ROTATION_ROLE, Principal
-from secretsd.operations.authorizer import KEY_ROTATION_STEPS
 from secretsd.operations.key_rotation import RenewKeyRequest
 from secretsd.operations.registry import OPERATIONS
+from secretsd.operations.request_facts import SCHEDULED, RequestFacts
+from secretsd.operations.scheduled_roles import KEY_ROTATION_STEPS
 from secretsd.services.key_rotation import KeyRotations
 
 DAY_MS = 24 * 3600 * 1000
@@ -243,7 +244,8 @@ async def test_the_role_may_do_its_own_steps_on_keys_and_nothing_else(house):
 
 async def _may(house, principal, permission, resource):
     try:
-        await house.parts.authorizer.require(principal, permission, resource)
+        facts = RequestFacts(principal, SCHEDULED, None, 0)
+        await house.parts.authorizer.require(principal, permission, resource, facts)
     except AccessDenied:
         return False
     return True

@@ -12,6 +12,7 @@ from aiohttp.web_server import Server
 from secretsd.dialects.native.dialect import Incoming, Reply
 from secretsd.domain.errors import SecretsdError
 from secretsd.operations.authenticator import Caller
+from secretsd.operations.request_facts import Way
 from secretsd.transport.connection import Connection
 from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
@@ -105,7 +106,7 @@ async def connect(dialect: MemoryDialect, room: BodyRoom) -> AsyncIterator[Conne
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         own = replace(LIMITS, **limits)  # type: ignore[arg-type]  # seconds and sizes alike
-        peer = Peer("unix:pid/1", 7, False)
+        peer = Peer("unix:pid/1", 7, False, Way(uid=7))
         _, connection = await loop.connect_accepted_socket(
             lambda: Connection(manager, loop, dialect, peer, own, room), ours
         )

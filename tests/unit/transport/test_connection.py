@@ -22,7 +22,7 @@ async def test_requests_one_after_the_other(connect: Connect, dialect: MemoryDia
         assert await client.answer() == (200, b"/a 0")
     await client.send(post(b"x" * 1000))
     assert await client.answer() == (200, b"/b 1000")
-    assert [incoming.caller.uid for incoming in dialect.asked] == [7] * 4
+    assert [incoming.caller.way.uid for incoming in dialect.asked] == [7] * 4
 
 
 @pytest.mark.parametrize("piece", [1, 7, 50, 10_000])

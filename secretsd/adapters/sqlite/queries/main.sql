@@ -18,6 +18,16 @@ SET owner = excluded.owner, epoch = excluded.epoch, boot_id = excluded.boot_id, 
 -- Take a lease from this owner and epoch; the row keeps the epoch.
 UPDATE leases SET owner = '', expires_ms = 0 WHERE name = ?1 AND owner = ?2 AND epoch = ?3;
 
+-- attached
+-- Whether a policy is attached to anybody of its account, or is anybody's boundary. Walks over the account's users.
+SELECT 1 WHERE EXISTS (
+    SELECT 1 FROM users WHERE account = ?1 AND (boundary = ?2 OR instr(policies, '"' || ?2 || '"'))
+) OR EXISTS (
+    SELECT 1 FROM groups WHERE account = ?1 AND instr(policies, '"' || ?2 || '"')
+) OR EXISTS (
+    SELECT 1 FROM roles WHERE account = ?1 AND (boundary = ?2 OR instr(policies, '"' || ?2 || '"'))
+);
+
 -- announce (hot)
 -- A row of the change feed.
 INSERT INTO changes (table_name, key) VALUES (?1, ?2);

@@ -29,6 +29,14 @@ SELECT {bindings} FROM bindings WHERE proof = ?1;
 -- Bindings to users of an account after a proof, in order of proof.
 SELECT {bindings} FROM bindings WHERE account = ?1 AND proof > ?2 ORDER BY proof LIMIT ?3;
 
+-- bindings_of_user (hot)
+-- Bindings to a user, in order of proof.
+SELECT {bindings} FROM bindings WHERE account = ?1 AND user = ?2 AND user <> '' ORDER BY proof LIMIT ?3;
+
+-- bindings_of_role (hot)
+-- Bindings to a role, in order of proof.
+SELECT {bindings} FROM bindings WHERE account = ?1 AND role = ?2 AND role <> '' ORDER BY proof LIMIT ?3;
+
 -- policy (hot)
 -- The policy of an account by name.
 SELECT {policies} FROM policies WHERE account = ?1 AND name = ?2;
@@ -36,6 +44,121 @@ SELECT {policies} FROM policies WHERE account = ?1 AND name = ?2;
 -- policies (hot)
 -- Policies of an account after a name, in order of name.
 SELECT {policies} FROM policies WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- account_page (hot)
+-- Accounts after an id, in order of id.
+SELECT {accounts} FROM accounts WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- group (hot)
+-- The group of an account by name.
+SELECT {groups} FROM groups WHERE account = ?1 AND name = ?2;
+
+-- groups (hot)
+-- Groups of an account after a name, in order of name.
+SELECT {groups} FROM groups WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- members
+-- Users of an account after a name whose groups name this one, in order of name. Walks over the account's users.
+SELECT {users} FROM users
+WHERE account = ?1 AND name > ?3 AND EXISTS (SELECT 1 FROM json_each(users.groups) WHERE value = ?2)
+ORDER BY name LIMIT ?4;
+
+-- role (hot)
+-- The role of an account by name.
+SELECT {roles} FROM roles WHERE account = ?1 AND name = ?2;
+
+-- roles (hot)
+-- Roles of an account after a name, in order of name.
+SELECT {roles} FROM roles WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3;
+
+-- users_with
+-- Users of an account after a name that a policy is attached to, or bounds, in order of name. Walks over the account's;
+-- a name has no character that JSON writes otherwise, so it stands between its quotes as it is.
+SELECT {users} FROM users
+WHERE account = ?1 AND name > ?3 AND (boundary = ?2 OR instr(policies, '"' || ?2 || '"'))
+ORDER BY name LIMIT ?4;
+
+-- groups_with
+-- Groups of an account after a name that a policy is attached to, in order of name. Walks likewise.
+SELECT {groups} FROM groups
+WHERE account = ?1 AND name > ?3 AND instr(policies, '"' || ?2 || '"')
+ORDER BY name LIMIT ?4;
+
+-- roles_with
+-- Roles of an account after a name that a policy is attached to, or bounds, in order of name. Walks likewise.
+SELECT {roles} FROM roles
+WHERE account = ?1 AND name > ?3 AND (boundary = ?2 OR instr(policies, '"' || ?2 || '"'))
+ORDER BY name LIMIT ?4;
+
+-- roles_trusting
+-- Roles of an account after a name whose trust policy has a text among its own, in order of name. Walks likewise.
+SELECT {roles} FROM roles
+WHERE account = ?1 AND name > ?3 AND instr(trust, '"' || ?2 || '"')
+ORDER BY name LIMIT ?4;
+
+-- access_key (hot)
+-- The access key of this id.
+SELECT {access_keys} FROM access_keys WHERE id = ?1;
+
+-- access_keys (hot)
+-- The access keys of a user, in order of id.
+SELECT {access_keys} FROM access_keys WHERE account = ?1 AND user = ?2 ORDER BY id;
+
+-- tokens_of_access_key (hot)
+-- The tokens that an access key was used for.
+SELECT {tokens} FROM tokens WHERE access_key = ?1 AND access_key <> '' LIMIT ?2;
+
+-- expired_tokens (hot)
+-- Tokens that were good until before a moment, the oldest first.
+SELECT {tokens} FROM tokens WHERE expires_ms IS NOT NULL AND expires_ms < ?1 ORDER BY expires_ms LIMIT ?2;
+
+-- session (hot)
+-- The session with this digest.
+SELECT {sessions} FROM sessions WHERE digest = ?1;
+
+-- session_of_access_key (hot)
+-- The session whose requests are signed with this access key.
+SELECT {sessions} FROM sessions WHERE access_key = ?1;
+
+-- expired_sessions (hot)
+-- Sessions that were good until before a moment, the oldest first.
+SELECT {sessions} FROM sessions WHERE expires_ms < ?1 ORDER BY expires_ms LIMIT ?2;
+
+-- proof_spaces
+-- All proof spaces, in order. They are few: an operator makes each by hand.
+SELECT {proof_spaces} FROM proof_spaces ORDER BY space;
+
+-- certificate_authorities
+-- All certificate authorities, in order of name. They are few likewise.
+SELECT {certificate_authorities} FROM certificate_authorities ORDER BY name;
+
+-- token_issuers
+-- All token issuers, in order of name. They are few likewise.
+SELECT {token_issuers} FROM token_issuers ORDER BY name;
+
+-- resource_policy (hot)
+-- The policy of a resource of an account.
+SELECT {resource_policies} FROM resource_policies WHERE account = ?1 AND resource = ?2;
+
+-- grants (hot)
+-- Grants of a key after an id, in order of id.
+SELECT {grants} FROM grants WHERE account = ?1 AND key_id = ?2 AND id > ?3 ORDER BY id LIMIT ?4;
+
+-- grant (hot)
+-- The grant of this id, whoever's key it is on.
+SELECT {grants} FROM grants WHERE id = ?1;
+
+-- retirable_grants (hot)
+-- Grants after an id that a principal may give up, in order of id.
+SELECT {grants} FROM grants WHERE retiring = ?1 AND retiring <> '' AND id > ?2 ORDER BY id LIMIT ?3;
+
+-- expired_grants (hot)
+-- Grants that were good until before a moment, the oldest first.
+SELECT {grants} FROM grants WHERE expires_ms IS NOT NULL AND expires_ms < ?1 ORDER BY expires_ms LIMIT ?2;
+
+-- key_by_id (hot)
+-- The CMK of this id, whosever it is.
+SELECT {keys} FROM keys WHERE id = ?1;
 
 -- key (hot)
 -- The CMK of an account by id.
@@ -84,14 +207,14 @@ WHERE material_expires_ms IS NOT NULL AND material_expires_ms <= ?1 AND state IN
 ORDER BY material_expires_ms LIMIT ?2;
 
 -- key_guards (hot)
--- Secret versions under version ?3 of a key, behind the one of secret ?4 and id ?5, in order.
+-- Secret versions of all accounts under version ?2 of a key, behind the one of secret ?3 and id ?4, in order.
 SELECT {secret_versions} FROM secret_versions
-WHERE account = ?1 AND key_id = ?2 AND key_version = ?3 AND (secret_id, id) > (?4, ?5)
-ORDER BY secret_id, id LIMIT ?6;
+WHERE key_id = ?1 AND key_version = ?2 AND (secret_id, id) > (?3, ?4)
+ORDER BY secret_id, id LIMIT ?5;
 
 -- key_guard_count (hot)
--- How many secret versions are under versions of a key below ?3.
-SELECT count(*) FROM secret_versions WHERE account = ?1 AND key_id = ?2 AND key_version < ?3;
+-- How many secret versions of all accounts are under versions of a key below ?2.
+SELECT count(*) FROM secret_versions WHERE key_id = ?1 AND key_version < ?2;
 
 -- reencryption (hot)
 -- The re-encryption of what is under a key.
@@ -103,8 +226,8 @@ SELECT {reencryptions} FROM reencryptions
 WHERE next_due_ms IS NOT NULL AND next_due_ms <= ?1 ORDER BY next_due_ms LIMIT ?2;
 
 -- guards_of_key (hot)
--- A row for each secret version under any version of a key, up to ?3 of them.
-SELECT 1 FROM secret_versions WHERE account = ?1 AND key_id = ?2 LIMIT ?3;
+-- A row for each secret version of any account under any version of a key, up to ?2 of them.
+SELECT 1 FROM secret_versions WHERE key_id = ?1 LIMIT ?2;
 
 -- key_versions_wrapped_otherwise
 -- Versions that need another root KEK than ?1 to be used or to come back, behind a key ?2 ?3 ?4, in order.

@@ -1,0 +1,78 @@
+"""Reads what proves somebody: tokens, access keys, sessions, bindings, and whose proofs are whose."""
+
+from collections.abc import Sequence
+
+from secretsd.adapters.sqlite.reads import Reads
+from secretsd.domain.credentials import AccessKey, Session, Token
+from secretsd.domain.proofs import Binding, CertificateAuthority, ProofSpace, TokenIssuer
+
+
+class SqliteProofs:
+    """A ProofReader. What it cannot find it does not name: the caller may hold anything."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def token(self, digest: str) -> Token:
+        """The token; NotFound."""
+        return await self._reads.one(Token, "token", (digest,), "cannot find the token")
+
+    async def tokens(self, account: str, user: str) -> Sequence[Token]:
+        """All tokens of a user."""
+        return await self._reads.many(Token, "tokens", (account, user))
+
+    async def tokens_of_access_key(self, access_key: str, limit: int) -> Sequence[Token]:
+        """Tokens that the access key was used for."""
+        return await self._reads.many(Token, "tokens_of_access_key", (access_key, limit))
+
+    async def expired_tokens(self, before_ms: int, limit: int) -> Sequence[Token]:
+        """Tokens that are over."""
+        return await self._reads.many(Token, "expired_tokens", (before_ms, limit))
+
+    async def access_key(self, identifier: str) -> AccessKey:
+        """The access key; NotFound."""
+        return await self._reads.one(AccessKey, "access_key", (identifier,), "cannot find the access key")
+
+    async def access_keys(self, account: str, user: str) -> Sequence[AccessKey]:
+        """All access keys of a user."""
+        return await self._reads.many(AccessKey, "access_keys", (account, user))
+
+    async def session(self, digest: str) -> Session:
+        """The session; NotFound."""
+        return await self._reads.one(Session, "session", (digest,), "cannot find the session")
+
+    async def session_of_access_key(self, access_key: str) -> Session:
+        """The session that signs with this access key; NotFound."""
+        return await self._reads.one(Session, "session_of_access_key", (access_key,), "cannot find the session")
+
+    async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:
+        """Sessions that are over."""
+        return await self._reads.many(Session, "expired_sessions", (before_ms, limit))
+
+    async def binding(self, proof: str) -> Binding:
+        """The binding; NotFound."""
+        return await self._reads.one(Binding, "binding", (proof,), "cannot find a binding of the proof")
+
+    async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]:
+        """Bindings by proof."""
+        return await self._reads.many(Binding, "bindings", (account, after, limit))
+
+    async def bindings_of_user(self, account: str, user: str, limit: int) -> Sequence[Binding]:
+        """Bindings to a user by proof."""
+        return await self._reads.many(Binding, "bindings_of_user", (account, user, limit))
+
+    async def bindings_of_role(self, account: str, role: str, limit: int) -> Sequence[Binding]:
+        """Bindings to a role by proof."""
+        return await self._reads.many(Binding, "bindings_of_role", (account, role, limit))
+
+    async def spaces(self) -> Sequence[ProofSpace]:
+        """All proof spaces."""
+        return await self._reads.many(ProofSpace, "proof_spaces", ())
+
+    async def authorities(self) -> Sequence[CertificateAuthority]:
+        """All certificate authorities."""
+        return await self._reads.many(CertificateAuthority, "certificate_authorities", ())
+
+    async def issuers(self) -> Sequence[TokenIssuer]:
+        """All token issuers."""
+        return await self._reads.many(TokenIssuer, "token_issuers", ())

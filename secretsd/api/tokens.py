@@ -1,0 +1,46 @@
+"""Requests and responses about bearer tokens."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from secretsd.api.fields import Response, TextValue, Word
+from secretsd.api.users import OfUser
+
+
+class CreateTokenRequest(OfUser, frozen=True, kw_only=True):
+    """A bearer token for a user. Without a time to live it is good until it is deleted."""
+
+    ttl_seconds: Annotated[int, Meta(ge=1, le=10 * 366 * 24 * 3600)] | None = None
+
+
+class CreateTokenResponse(Response, frozen=True, kw_only=True):
+    """The token, shown this once; only its digest is stored."""
+
+    id: str
+    token: TextValue
+    expires_ms: int | None = None
+
+
+class DeleteTokenRequest(OfUser, frozen=True, kw_only=True):
+    """Ends a token, at once on every node."""
+
+    id: Word
+
+
+class ListTokensRequest(OfUser, frozen=True, kw_only=True):
+    """The tokens of a user, without what proves them."""
+
+
+class TokenDescription(Response, frozen=True, kw_only=True):
+    """A token without what proves it."""
+
+    id: str
+    created_ms: int
+    expires_ms: int | None = None
+
+
+class ListTokensResponse(Response, frozen=True, kw_only=True):
+    """A user's tokens, the oldest first."""
+
+    tokens: tuple[TokenDescription, ...]

@@ -1,0 +1,189 @@
+"""Operations on grants: what the owner of a key lets others do with it, passed on, taken back and given up."""
+
+from dataclasses import replace
+
+from secretsd.api.fields import DoneResponse
+from secretsd.api.grants import (
+    CreateGrantRequest,
+    EndedGrantsResponse,
+    GrantDescription,
+    ListGrantsRequest,
+    ListGrantsResponse,
+    ListRetirableGrantsRequest,
+    OfGrant,
+    RetireGrantRequest,
+    RevokeGrantRequest,
+)
+from secretsd.domain.decisions import Sides
+from secretsd.domain.errors import InvalidKeyUsage, InvalidState, LimitExceeded, NotFound
+from secretsd.domain.grant_rules import is_same, parent_of, require_possible, with_descendants
+from secretsd.domain.grants import MAX_GRANTS, Grant
+from secretsd.domain.keys import CMK, KeyOwner
+from secretsd.domain.names import Resource
+from secretsd.operations import pages
+from secretsd.operations.call import Call
+from secretsd.operations.ids import take_random
+from secretsd.operations.keys import find_key
+from secretsd.operations.registry import operation
+from secretsd.ports.storage import Delete
+
+ID_BYTES = 32
+
+
+def describe_grant(grant: Grant) -> GrantDescription:
+    """A grant as callers see it."""
+    return GrantDescription(
+        id=grant.id,
+        key=str(_key(grant)),
+        grantee=grant.grantee,
+        operations=grant.operations,
+        by=grant.by,
+        created_ms=grant.created_ms,
+        context_equals=grant.equals,
+        context_subset=grant.subset,
+        name=grant.name,
+        retiring_principal=grant.retiring or None,
+        expires_ms=grant.expires_ms,
+        parent=grant.parent or None,
+    )
+
+
+@operation(
+    "CreateGrant",
+    "POST /v1/keys/{key}:create-grant",
+    audited=("grantee", "operations", "retiring_principal", "expires_ms", "name"),
+)
+async def create_grant(call: Call, request: CreateGrantRequest) -> GrantDescription:
+    """Let a user, role or account use a key for named operations, at once on every node."""
+    key = await find_key(call, request.key)
+    key.require_present()
+    if key.owner is KeyOwner.SERVICE:
+        raise InvalidKeyUsage(f"cannot grant the use of key {key.id}: it is the service's own, and seals secrets alone")
+    grant = _wanted(call, key, request)
+    require_possible(grant, call.time_ms)
+    there = await _grants(call, key)
+    grant = await _passed_on(call, grant, there)
+    if grant.name:
+        for one in there:
+            if is_same(one, grant) and not _is_over(one, call.time_ms):
+                call.fields["grant"] = one.id
+                return describe_grant(one)
+    if len(there) >= MAX_GRANTS:
+        raise LimitExceeded(f"cannot make the grant: key {key.id} has {MAX_GRANTS} of them")
+    call.fields["grant"] = grant.id
+    # The key's revision goes up with every grant, so that two at once cannot go past the limit or be the same.
+    await call.commit(call.replace(key, key), call.add(grant))
+    return describe_grant(grant)
+
+
+def _wanted(call: Call, key: CMK, request: CreateGrantRequest) -> Grant:
+    return Grant(
+        key.account,
+        key.id,
+        take_random(ID_BYTES).hex(),
+        request.grantee,
+        tuple(sorted(set(request.operations))),
+        dict(request.context_equals),
+        dict(request.context_subset),
+        request.name,
+        request.retiring_principal or "",
+        str(call.principal.resource),
+        "",
+        call.time_ms,
+        request.expires_ms,
+    )
+
+
+async def _passed_on(call: Call, grant: Grant, there: list[Grant]) -> Grant:
+    """The grant as it is where a policy lets the caller make any, else with the grant that he passes on of."""
+
+    def without_grants(sides: Sides) -> Sides:
+        return replace(sides, grants=())
+
+    authorizer, resource = call.parts.authorizer, _key(grant)
+    decision = await authorizer.decide_as_if(call.principal, "CreateGrant", resource, call.facts, without_grants)
+    if decision.allowed:
+        return grant
+    own = [one for one in there if _is_grantee(call, one) and not _is_over(one, call.time_ms)]
+    parent = parent_of(grant, own)
+    call.rest_on(parent)  # one that is revoked meanwhile has nothing to pass on
+    return replace(grant, parent=parent.id)
+
+
+@operation("ListGrants", "GET /v1/keys/{key}:grants")
+async def list_grants(call: Call, request: ListGrantsRequest) -> ListGrantsResponse:
+    """List the grants on a key."""
+    key = await find_key(call, request.key)
+    after = pages.after(request.next_token)
+    found = await call.parts.storage.grants.grants(key.account, key.id, after, request.limit + 1)
+    shown, token = pages.page(found, request.limit, lambda grant: grant.id)
+    return ListGrantsResponse(grants=tuple(map(describe_grant, shown)), next_token=token)
+
+
+@operation("ListRetirableGrants", "GET /v1/grants", audited=("retiring_principal",))
+async def list_retirable_grants(call: Call, request: ListRetirableGrantsRequest) -> ListGrantsResponse:
+    """List the grants, on keys of whatever account, that a principal of the account may retire."""
+    principal = request.retiring_principal or str(call.principal.resource)
+    after = pages.after(request.next_token)
+    found = await call.parts.storage.grants.retirable(principal, after, request.limit + 1)
+    shown, token = pages.page(found, request.limit, lambda grant: grant.id)
+    return ListGrantsResponse(grants=tuple(map(describe_grant, shown)), next_token=token)
+
+
+@operation("RevokeGrant", "POST /v1/keys/{key}:revoke-grant", audited=("grant",))
+async def revoke_grant(call: Call, request: RevokeGrantRequest) -> EndedGrantsResponse:
+    """Take a grant back, and all that was passed on of it, at once on every node."""
+    grant, there = await _grant(call, request)
+    return await _end(call, grant, there)
+
+
+@operation("RetireGrant", "POST /v1/keys/{key}:retire-grant", audited=("grant",))
+async def retire_grant(call: Call, request: RetireGrantRequest) -> EndedGrantsResponse:
+    """Give a grant up, as its retiring principal, as its grantee where it says so, or as who may revoke it."""
+    grant, there = await _grant(call, request)
+    may_give_up = "RetireGrant" in grant.operations and _is_grantee(call, grant)
+    if not may_give_up and grant.retiring != str(call.principal.resource):
+        await call.require("RevokeGrant", _key(grant))
+    return await _end(call, grant, there)
+
+
+@operation("ExpireGrant", None, audited=("grant",))
+async def expire_grant(call: Call, request: OfGrant) -> DoneResponse:
+    """Take away a grant whose time is over; nothing decides by it any more."""
+    grant = await call.parts.storage.grants.grant(request.grant)
+    if not _is_over(grant, call.time_ms):
+        raise InvalidState(f"cannot expire grant {grant.id}: its time is not over")
+    await call.commit(Delete(grant))
+    return DoneResponse()
+
+
+async def _grant(call: Call, request: OfGrant) -> tuple[Grant, list[Grant]]:
+    """The grant, and all those on its key."""
+    there = await _grants(call, await find_key(call, request.key))
+    for grant in there:
+        if grant.id == request.grant:
+            return grant, there
+    raise NotFound("cannot find the grant")
+
+
+async def _grants(call: Call, key: CMK) -> list[Grant]:
+    return list(await call.parts.storage.grants.grants(key.account, key.id, "", MAX_GRANTS))
+
+
+async def _end(call: Call, grant: Grant, there: list[Grant]) -> EndedGrantsResponse:
+    ended = with_descendants(grant, there)
+    call.fields["grantee"] = grant.grantee
+    await call.commit(*map(Delete, ended))
+    return EndedGrantsResponse(grants=tuple(one.id for one in ended))
+
+
+def _key(grant: Grant) -> Resource:
+    return Resource(grant.account, f"key/{grant.key_id}")
+
+
+def _is_grantee(call: Call, grant: Grant) -> bool:
+    return grant.grantee in (call.principal.account, str(call.principal.resource))
+
+
+def _is_over(grant: Grant, now_ms: int) -> bool:
+    return grant.expires_ms is not None and grant.expires_ms <= now_ms

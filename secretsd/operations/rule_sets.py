@@ -1,0 +1,161 @@
+"""The policies that speak about a caller and about a resource, compiled once each and put together as sides."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from secretsd.domain.across_accounts import ACROSS_ACCOUNTS
+from secretsd.domain.decisions import Granting, Narrowed, Sides
+from secretsd.domain.errors import NotFound
+from secretsd.domain.grants import MAX_GRANTS, ReadyGrant
+from secretsd.domain.keys import CMK
+from secretsd.domain.names import Resource
+from secretsd.domain.policy import Effect, InlinePolicy, Statement
+from secretsd.domain.policy_rules import Rules, Who
+from secretsd.domain.principals import Principal
+from secretsd.domain.secrets import Secret
+from secretsd.operations.rows import Rows
+from secretsd.operations.scheduled_roles import SCHEDULED_ROLES
+
+MAX_KEPT = 50_000
+_NOTHING = Rules("nothing", "", ())
+_LOST = (Statement(Effect.DENY, (), ("*",), not_actions=("PutResourcePolicy",), principals=("*",)),)
+
+
+class RuleSets:
+    """Compiled policies by name, and each principal's as a whole; dropped as their rows change."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._policies: dict[tuple[str, str], Rules] = {}
+        self._principals: dict[tuple[str, str], tuple[tuple[Rules, ...], Rules | None]] = {}
+        self._generation = 0
+
+    async def narrowed(
+        self,
+        principal: Principal,
+        permission: str,
+        resource: Resource,
+        as_if: Callable[[Sides], Sides] | None = None,
+    ) -> Narrowed:
+        """What decides whether the principal may use the permission on the resource.
+
+        `as_if` makes of what speaks about the two something else, to ask what would be then.
+        """
+        sides = await self.sides(principal, resource)
+        if permission not in ACROSS_ACCOUNTS and resource.account != principal.account:
+            # No owner can hand this on to another account. In `system` nobody is asked anyhow.
+            sides = replace(sides, resource=None, grants=())
+        if as_if is not None:
+            sides = as_if(sides)
+        return sides.narrowed(Who(principal.account, principal.path), permission, resource)
+
+    async def sides(self, principal: Principal, resource: Resource) -> Sides:
+        """All that speaks about the two. What is attached and missing leaves a principal nothing at all."""
+        identity, boundary = await self._of(principal)
+        session = None
+        if principal.session:
+            session = await self._session_policy(principal.session)
+        policy, grants = await self._of_resource(resource)
+        return Sides(identity, boundary, session, policy, grants, guarded=resource.path.startswith("role/"))
+
+    async def _of(self, principal: Principal) -> tuple[tuple[Rules, ...], Rules | None]:
+        name = principal.account, principal.path
+        found = self._principals.get(name)
+        if found is None:
+            generation = self._generation
+            try:
+                found = await self._gathered(principal)
+            except NotFound:
+                found = (), _NOTHING
+            if generation == self._generation:
+                if len(self._principals) >= MAX_KEPT:
+                    self._principals.clear()
+                self._principals[name] = found
+        return found
+
+    async def _gathered(self, principal: Principal) -> tuple[tuple[Rules, ...], Rules | None]:
+        account = principal.account
+        if principal.path in SCHEDULED_ROLES:
+            return (SCHEDULED_ROLES[principal.path](account),), None
+        if principal.path.startswith("role/"):
+            role = await self._rows.role(account, principal.name)
+            rules = await self._attached(account, role.policies, role.inline, principal.path)
+            return rules, await self._boundary(account, role.boundary)
+        user = await self._rows.user(account, principal.name)
+        found = list(await self._attached(account, user.policies, user.inline, principal.path))
+        for name in user.groups:
+            group = await self._rows.group(account, name)
+            found += await self._attached(account, group.policies, group.inline, f"group/{name}")
+        return tuple(found), await self._boundary(account, user.boundary)
+
+    async def _attached(
+        self, account: str, policies: Sequence[str], inline: Iterable[InlinePolicy], owner: str
+    ) -> tuple[Rules, ...]:
+        own = tuple(Rules(f"{owner}/inline-policy/{policy.name}", account, policy.statements) for policy in inline)
+        return own + tuple([await self._policy(account, name) for name in policies])
+
+    async def _boundary(self, account: str, name: str) -> Rules | None:
+        return await self._policy(account, name) if name else None
+
+    async def _policy(self, account: str, name: str) -> Rules:
+        found = self._policies.get((account, name))
+        if found is None:
+            generation = self._generation
+            policy = await self._rows.policy(account, name)
+            found = Rules(f"policy/{name}", account, policy.statements)
+            if generation == self._generation:
+                if len(self._policies) >= MAX_KEPT:
+                    self._policies.clear()
+                self._policies[account, name] = found
+        return found
+
+    async def _session_policy(self, digest: str) -> Rules | None:
+        try:
+            session = await self._rows.session(digest)
+        except NotFound:
+            return _NOTHING
+        return Rules("session policy", session.account, session.policy) if session.policy else None
+
+    async def _of_resource(self, resource: Resource) -> tuple[Rules | None, Sequence[Granting]]:
+        """The policy of the resource itself, and the grants on it."""
+        kind, _, name = resource.path.partition("/")
+        grants: Sequence[Granting] = ()
+        try:
+            match kind:
+                case "key":
+                    found = await self._rows.grants(resource.account, name, MAX_GRANTS)
+                    grants = tuple(map(ReadyGrant, found))
+                    key = await self._rows.key(resource.account, name)
+                    return await self._policy_of(key, resource.path), grants
+                case "secret" if not name.endswith("*"):
+                    secret = await self._rows.secret(resource.account, name)
+                    return await self._policy_of(secret, f"secret-id/{secret.id}"), ()
+                case "role":
+                    role = await self._rows.role(resource.account, name)
+                    return Rules("trust policy", resource.account, role.trust), ()
+        except NotFound:
+            pass
+        return None, grants
+
+    async def _policy_of(self, of: CMK | Secret, stored: str) -> Rules | None:
+        """The policy of a key or secret. One that is lost may have been a denial: all is denied but to put it anew."""
+        if not of.has_policy:
+            return None
+        try:
+            policy = await self._rows.resource_policy(of.account, stored)
+        except NotFound:
+            return Rules("resource policy that is missing", of.account, _LOST)
+        return Rules("resource policy", of.account, policy.statements)
+
+    def forget(self, table: str, key: tuple[str, ...]) -> None:
+        """A row of users, groups, roles or policies changed."""
+        self._generation += 1
+        if table == "policies":
+            self._policies.pop((key[0], key[1]), None)
+        self._principals.clear()
+
+    def forget_all(self) -> None:
+        """Anything may have changed."""
+        self._generation += 1
+        self._policies.clear()
+        self._principals.clear()

@@ -1,0 +1,194 @@
+"""The conformance suite of the storage port: groups, roles, credentials, proofs, policies of resources, grants."""
+# ruff: noqa: S101 - a suite asserts
+
+from dataclasses import replace
+
+import pytest
+
+from secretsd.domain.errors import AlreadyExists, NotFound
+from secretsd.domain.policy import Effect, Statement
+from secretsd.domain.principals import Group, Role, User
+from secretsd.domain.proofs import Binding
+from secretsd.domain.records import Record
+from secretsd.ports.storage import Delete, StaleRecord, Unattached
+from secretsd.testing import access_samples as access
+from secretsd.testing import samples
+from secretsd.testing.storage_suite import Bench, bench
+
+__all__ = ["AccessSuite", "bench"]
+OTHER_KEY = "99999999-2222-4333-8444-555555555555"
+
+
+class AccessSuite:
+    """What is about who may do what is found by its name, by whom it belongs to, and by when it ends."""
+
+    async def test_groups_and_their_members(self, bench: Bench) -> None:
+        await bench.add(*(access.group(name) for name in ("b", "a", "c")))
+        people: list[Record] = [
+            replace(samples.user(name), groups=groups)
+            for name, groups in (("zoe", ("a",)), ("ann", ("b", "a")), ("bob", ("aa",)), ("eve", ()))
+        ]
+        await bench.add(*people, replace(samples.user("out", samples.OTHER_ACCOUNT), groups=("a",)))
+        accounts = bench.storage.accounts
+        assert [one.name for one in await accounts.groups(samples.ACCOUNT, "a", 5)] == ["b", "c"]
+        assert [one.name for one in await accounts.members(samples.ACCOUNT, "a", "", 5)] == ["ann", "zoe"]
+        assert [one.name for one in await accounts.members(samples.ACCOUNT, "a", "ann", 5)] == ["zoe"]
+        assert [one.name for one in await accounts.members(samples.ACCOUNT, "a", "", 1)] == ["ann"]
+
+    async def test_roles_and_accounts_are_paged(self, bench: Bench) -> None:
+        await bench.add(*(access.role(name) for name in ("b", "a")))
+        await bench.add(samples.account(), samples.account(samples.OTHER_ACCOUNT))
+        accounts = bench.storage.accounts
+        assert [one.name for one in await accounts.roles(samples.ACCOUNT, "", 5)] == ["a", "b"]
+        assert [one.id for one in await accounts.page(samples.ACCOUNT, 5)] == [samples.OTHER_ACCOUNT]
+
+    async def test_who_has_a_policy_or_is_bounded_by_it(self, bench: Bench) -> None:
+        """`read` is no part of `reads`, and what another account has does not count."""
+        people: list[Record] = [
+            replace(samples.user("ann"), policies=("reads", "read")),
+            replace(samples.user("bob"), policies=("reads",)),
+            replace(samples.user("eve"), policies=(), boundary="read"),
+            replace(samples.user("out", samples.OTHER_ACCOUNT), policies=("read",)),
+        ]
+        groups = [replace(access.group(name), policies=(policy,)) for name, policy in (("a", "read"), ("b", "reads"))]
+        roles = [
+            replace(access.role("bounded"), policies=(), boundary="read"),
+            replace(access.role("other"), policies=("x",), boundary="y"),
+            replace(access.role("reader"), policies=("read",), boundary=""),
+        ]
+        await bench.add(*people, *groups, *roles)
+        accounts = bench.storage.accounts
+        assert [one.name for one in await accounts.users_with(samples.ACCOUNT, "read", "", 5)] == ["ann", "eve"]
+        assert [one.name for one in await accounts.users_with(samples.ACCOUNT, "read", "ann", 5)] == ["eve"]
+        assert [one.name for one in await accounts.users_with(samples.ACCOUNT, "read", "", 1)] == ["ann"]
+        assert [one.name for one in await accounts.groups_with(samples.ACCOUNT, "read", "", 5)] == ["a"]
+        assert [one.name for one in await accounts.roles_with(samples.ACCOUNT, "read", "", 5)] == ["bounded", "reader"]
+        assert [one.name for one in await accounts.roles_with(samples.ACCOUNT, "read", "bounded", 5)] == ["reader"]
+
+    async def test_roles_are_found_by_whom_they_trust(self, bench: Bench) -> None:
+        ann, anna = (f"secretsd:{samples.ACCOUNT}:user/{name}" for name in ("ann", "anna"))
+        trusted = {"all": "*", "b": ann, "c": anna, "d": ann, "e": samples.ACCOUNT}
+        for name, principal in trusted.items():
+            trust = Statement(Effect.ALLOW, ("AssumeRole",), ("*",), principals=("x", principal))
+            await bench.add(replace(access.role(name), trust=(trust,)))
+        found = bench.storage.accounts.roles_trusting
+        assert [one.name for one in await found(samples.ACCOUNT, ann, "", 5)] == ["b", "d"]
+        assert [one.name for one in await found(samples.ACCOUNT, ann, "b", 5)] == ["d"]
+        assert [one.name for one in await found(samples.ACCOUNT, ann, "", 1)] == ["b"]
+        assert await found(samples.OTHER_ACCOUNT, ann, "", 5) == []
+
+    async def test_a_unit_rests_on_a_policy_that_nobody_has(self, bench: Bench) -> None:
+        policy = replace(samples.policy(), name="read")
+        ann = replace(samples.user("ann"), policies=("reads", "re"), boundary="")
+        group = replace(access.group(), policies=())
+        role = replace(access.role(), policies=(), boundary="")
+        await bench.add(policy, ann, group, role, replace(samples.user("x", samples.OTHER_ACCOUNT), policies=("read",)))
+        await bench.change(Unattached(policy))
+        holding: list[tuple[User | Group | Role, User | Group | Role]] = [
+            (ann, replace(ann, policies=("x", "read"), revision=1)),
+            (ann, replace(ann, boundary="read", revision=1)),
+            (group, replace(group, policies=("read",), revision=1)),
+            (role, replace(role, policies=("read",), revision=1)),
+            (role, replace(role, boundary="read", revision=1)),
+        ]
+        for without, with_it in holding:
+            await bench.change(bench.replace(without, with_it))
+            with pytest.raises(StaleRecord, match="a policy was attached"):
+                await bench.change(Unattached(policy), Delete(policy))
+            assert await bench.storage.accounts.policy(samples.ACCOUNT, "read") == policy
+            await bench.change(Delete(with_it))
+            await bench.add(without)
+        await bench.change(Unattached(policy), Delete(policy))
+        with pytest.raises(NotFound):
+            await bench.storage.accounts.policy(samples.ACCOUNT, "read")
+
+    async def test_bindings_are_found_by_whom_they_lead_to(self, bench: Bench) -> None:
+        def bound(proof: str, user: str, role: str = "", account: str = samples.ACCOUNT) -> Binding:
+            return replace(samples.binding(), proof=proof, user=user, role=role, account=account)
+
+        await bench.add(
+            bound("unix:uid/2", "ann"), bound("unix:uid/1", "ann"), bound("unix:uid/3", "bob"),
+            bound("unix:uid/4", "", "ann"), bound("unix:uid/5", "ann", account=samples.OTHER_ACCOUNT),
+        )  # fmt: skip
+        proofs = bench.storage.proofs
+        found = await proofs.bindings_of_user(samples.ACCOUNT, "ann", 5)
+        assert [one.proof for one in found] == ["unix:uid/1", "unix:uid/2"]
+        assert [one.proof for one in await proofs.bindings_of_user(samples.ACCOUNT, "ann", 1)] == ["unix:uid/1"]
+        assert [one.proof for one in await proofs.bindings_of_role(samples.ACCOUNT, "ann", 5)] == ["unix:uid/4"]
+        assert await proofs.bindings_of_user(samples.ACCOUNT, "", 5) == []
+        assert await proofs.bindings_of_role(samples.ACCOUNT, "", 5) == []
+
+    async def test_access_keys_belong_to_a_user_and_are_found_by_id_alone(self, bench: Bench) -> None:
+        await bench.add(access.access_key("AK2"), access.access_key("AK1"), access.access_key("AK3", "bob"))
+        proofs = bench.storage.proofs
+        assert [one.id for one in await proofs.access_keys(samples.ACCOUNT, "ann")] == ["AK1", "AK2"]
+        assert (await proofs.access_key("AK3")).user == "bob"
+        with pytest.raises(AlreadyExists):
+            await bench.add(access.access_key("AK1", "eve"))
+
+    async def test_tokens_of_an_access_key(self, bench: Bench) -> None:
+        await bench.add(replace(samples.token("01" * 32, "t-1"), access_key="AK1"), samples.token("02" * 32, "t-2"))
+        proofs = bench.storage.proofs
+        assert [one.id for one in await proofs.tokens_of_access_key("AK1", 5)] == ["t-1"]
+        assert await proofs.tokens_of_access_key("", 5) == []
+
+    async def test_what_is_over_comes_oldest_first(self, bench: Bench) -> None:
+        await bench.add(
+            *(access.session(f"{n:02}" * 32, f"STS{n}", 1_000 * n) for n in (3, 1, 2)),
+            *(samples.token(f"{n:02}" * 32, f"t-{n}", 1_000 * n) for n in (3, 1, 2)),
+            samples.token("ee" * 32, "t-9"),
+            *(access.grant(f"{n:02}" * 32, expires_ms=1_000 * n) for n in (3, 1, 2)),
+            access.grant("ee" * 32),
+        )
+        proofs, grants = bench.storage.proofs, bench.storage.grants
+        assert [one.access_key for one in await proofs.expired_sessions(3_000, 5)] == ["STS1", "STS2"]
+        assert [one.id for one in await proofs.expired_tokens(3_000, 5)] == ["t-1", "t-2"]
+        assert [one.id for one in await grants.expired(3_000, 1)] == ["01" * 32]
+        assert (await proofs.session_of_access_key("STS3")).expires_ms == 3_000
+
+    async def test_proof_spaces_authorities_and_issuers_are_told_whole(self, bench: Bench) -> None:
+        await bench.add(*(access.proof_space(space) for space in ("unix:uid/2", "unix:uid/1")))
+        await bench.add(*(access.authority(name) for name in ("b", "a")), *map(access.token_issuer, ("d", "c")))
+        proofs = bench.storage.proofs
+        assert [one.space for one in await proofs.spaces()] == ["unix:uid/1", "unix:uid/2"]
+        assert [one.name for one in await proofs.authorities()] == ["a", "b"]
+        assert [one.name for one in await proofs.issuers()] == ["c", "d"]
+
+    async def test_an_issuer_and_an_audience_belong_to_one_account(self, bench: Bench) -> None:
+        await bench.add(access.token_issuer())
+        with pytest.raises(AlreadyExists):
+            await bench.add(replace(access.token_issuer(), name="mine", account=samples.OTHER_ACCOUNT))
+
+    async def test_grants_are_found_by_key_by_id_and_by_who_may_retire_them(self, bench: Bench) -> None:
+        mine = f"secretsd:{samples.OTHER_ACCOUNT}:role/vendor"
+        first, second = access.grant("aa" * 32), replace(access.grant("bb" * 32), retiring=mine)
+        await bench.add(second, first, access.grant("cc" * 32, OTHER_KEY))
+        grants = bench.storage.grants
+        assert await grants.grants(samples.ACCOUNT, samples.KEY_ID, "", 5) == [first, second]
+        assert await grants.grants(samples.ACCOUNT, samples.KEY_ID, first.id, 5) == [second]
+        assert (await grants.grant("cc" * 32)).key_id == OTHER_KEY
+        assert await grants.retirable(mine, "", 5) == [second]
+        assert await grants.retirable("", "", 5) == []
+        with pytest.raises(AlreadyExists):
+            await bench.add(replace(first, key_id=OTHER_KEY))
+
+    async def test_a_key_is_found_by_its_id_alone(self, bench: Bench) -> None:
+        await bench.add(samples.cmk())
+        assert await bench.storage.keys.by_id(samples.KEY_ID) == samples.cmk()
+        with pytest.raises(AlreadyExists):
+            await bench.add(replace(samples.cmk(), account=samples.OTHER_ACCOUNT))
+
+    async def test_what_is_not_there_is_not_found(self, bench: Bench) -> None:
+        storage, account = bench.storage, samples.ACCOUNT
+        for read in (
+            storage.accounts.group(account, "x"),
+            storage.accounts.role(account, "x"),
+            storage.proofs.access_key("x"),
+            storage.proofs.session("x"),
+            storage.proofs.session_of_access_key("x"),
+            storage.grants.policy(account, "key/x"),
+            storage.grants.grant("x"),
+            storage.keys.by_id("x"),
+        ):
+            with pytest.raises(NotFound, match=r"^cannot find "):
+                await read

@@ -1,0 +1,306 @@
+"""Grants: usable at once, within their bounds, passed on only in part, taken back, given up, and over by themselves."""
+
+import asyncio
+import typing
+
+import pytest
+
+from secretsd.api.grants import GrantedOperation
+from secretsd.domain.grants import GRANT_OPERATIONS
+from secretsd.operations import grants as grant_operations
+from secretsd.services.expired_grants import ExpiredGrants
+from tests.unit.operations.overtaking import overtaken
+from tests.unit.operations.two_accounts import APP, BOSS, CONTEXT, TEXT, VENDOR, Vendor, outcome
+
+OTHER = {"tenant": "8"}
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+async def vendor(house):
+    return await Vendor(house).settle()
+
+
+@pytest.fixture
+async def key(house):
+    return (await house.call("CreateKey")).id
+
+
+@pytest.fixture
+def grant(house, key):
+    """Make a grant on the key as its owner, or as somebody else by the key's full name."""
+
+    async def make(operations=("Encrypt",), grantee=APP, caller=None, **fields):
+        fields |= {"grantee": grantee, "operations": operations}
+        if caller is None:
+            return await house.call("CreateGrant", key=key, **fields)
+        return await house.call("CreateGrant", caller, key=full(house, key), **fields)
+
+    return make
+
+
+def full(house, key):
+    return f"secretsd:{house.account}:key/{key}"
+
+
+async def encrypts(house, caller, key, context=CONTEXT):
+    found = await outcome(house, "Encrypt", caller, key=full(house, key), plaintext=TEXT, context=context)
+    assert found in ("ok", "access-denied")
+    return found == "ok"
+
+
+async def listed(house, key):
+    return [one.id for one in (await house.call("ListGrants", key=key)).grants]
+
+
+def test_the_operations_of_requests_are_those_that_can_be_granted():
+    assert set(typing.get_args(GrantedOperation)) == GRANT_OPERATIONS
+
+
+@pytest.mark.parametrize("grantee", [APP, VENDOR])
+async def test_a_grant_is_usable_at_once_and_gone_at_once(house, vendor, key, grant, grantee):
+    assert not await encrypts(house, vendor.app, key)
+    made = await grant(grantee=grantee)
+    assert await encrypts(house, vendor.app, key)
+    assert await outcome(house, "GenerateDataKey", vendor.app, key=full(house, key)) == "access-denied"
+    assert (await house.call("RevokeGrant", key=key, grant=made.id)).grants == (made.id,)
+    assert not await encrypts(house, vendor.app, key)
+
+
+async def test_in_ones_own_account_a_grant_allows_by_itself(house, key, grant):
+    ann = await house.user("ann")
+    await grant(grantee=f"secretsd:{house.account}:user/ann")
+    assert await encrypts(house, ann, key)
+
+
+async def test_the_context_is_constrained_to_the_whole_or_to_a_part(house, vendor, key, grant):
+    made = await grant(context_equals=CONTEXT)
+    assert await encrypts(house, vendor.app, key, CONTEXT)
+    for other in ({}, OTHER, {**CONTEXT, "more": "x"}):
+        assert not await encrypts(house, vendor.app, key, other)
+    await house.call("RevokeGrant", key=key, grant=made.id)
+    await grant(context_subset=CONTEXT)
+    for more in (CONTEXT, {**CONTEXT, "more": "x"}):
+        assert await encrypts(house, vendor.app, key, more)
+    for other in ({}, OTHER):
+        assert not await encrypts(house, vendor.app, key, other)
+
+
+async def test_a_grant_is_over_when_its_time_has_come(house, vendor, key, grant):
+    made = await grant(expires_ms=house.clock.now_ms() + MINUTE_MS)
+    assert await encrypts(house, vendor.app, key)
+    house.clock.ms += MINUTE_MS
+    assert not await encrypts(house, vendor.app, key)
+    assert await listed(house, key) == [made.id]
+    lasting = await grant(("Decrypt",))
+    assert await ExpiredGrants(house.pipeline).ensure() == 1
+    assert await listed(house, key) == [lasting.id]
+    (event,) = [one for one in await house.events() if one["operation"] == "ExpireGrant"]
+    assert (event["outcome"], event["fields"]["grant"]) == ("ok", made.id)
+    assert await ExpiredGrants(house.pipeline).ensure() == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"operations": ("Sign",), "context_equals": CONTEXT},
+        {"context_equals": CONTEXT, "context_subset": CONTEXT},
+        {"expires_ms": 1},
+        {"grantee": "secretsd:000000000000:group/x"},
+        {"grantee": "*"},
+        {"retiring_principal": "*"},
+        {"retiring_principal": VENDOR},
+        {"grantee": "secretsd:system:user/x"},
+    ],
+)
+async def test_a_grant_that_makes_no_sense_is_refused(house, grant, tools, fields):
+    with pytest.raises(tools.Failed, match="invalid-request"):
+        await grant(**fields)
+
+
+async def test_a_grant_to_all_of_ones_own_account_is_refused(house, grant, tools):
+    """It would allow everybody there what none of their policies does."""
+    with pytest.raises(tools.Failed, match="invalid-request"):
+        await grant(grantee=house.account)
+
+
+async def test_the_services_own_key_is_granted_to_nobody(house, tools):
+    default = (await house.storage.accounts.get(house.account)).default_key_id
+    with pytest.raises(tools.Failed, match="invalid-key-usage"):
+        await house.call("CreateGrant", key=default, grantee=APP, operations=("DescribeKey",))
+
+
+async def test_the_same_under_the_same_name_is_one_grant(house, key, grant):
+    first = await grant(("Encrypt", "Decrypt"), name="once")
+    assert (await grant(("Decrypt", "Encrypt", "Encrypt"), name="once")).id == first.id
+    assert (await grant(("Encrypt",), name="once")).id != first.id
+    assert (await grant(("Encrypt", "Decrypt"))).id != (await grant(("Encrypt", "Decrypt"))).id
+    assert len(await listed(house, key)) == 4
+
+
+async def test_two_at_once_of_one_name_are_one_grant(house, key, grant, monkeypatch):
+    """Another worker makes it between what this one read and what it commits."""
+    others = []
+
+    async def other():
+        others.append(await grant(name="once"))
+
+    happened = overtaken(house, monkeypatch, other)
+    made = await grant(name="once")
+    assert happened == [True]
+    assert [made.id] == [one.id for one in others] == await listed(house, key)
+
+
+async def test_a_key_has_a_bounded_number_of_grants(house, key, grant, tools, monkeypatch):
+    monkeypatch.setattr(grant_operations, "MAX_GRANTS", 3)
+    made = [await grant() for _ in range(3)]
+    with pytest.raises(tools.Failed, match="limit-exceeded"):
+        await grant()
+    await house.call("RevokeGrant", key=key, grant=made[0].id)
+    await grant()
+
+
+async def test_a_key_with_many_grants_decides_like_one_with_few(house, vendor, key, grant):
+    """The first few are read on the loop, all of them beside it."""
+    for number in range(12):
+        await grant(grantee=f"secretsd:{VENDOR}:user/u{number}")
+    assert not await encrypts(house, vendor.app, key)
+    await grant()
+    assert await encrypts(house, vendor.app, key)
+    assert len(await listed(house, key)) == 13
+
+
+async def test_grants_are_listed_in_pages_also_for_who_may_see_them(house, vendor, key, grant):
+    made = sorted([(await grant()).id for _ in range(5)])
+    found, token = [], None
+    while True:
+        page = await house.call("ListGrants", key=key, limit=2, next_token=token)
+        found += [one.id for one in page.grants]
+        if (token := page.next_token) is None:
+            break
+    assert found == made
+    assert await outcome(house, "ListGrants", vendor.app, key=full(house, key)) == "access-denied"
+
+
+@pytest.mark.parametrize(
+    ("given", "passed", "well"),
+    [
+        ({}, {}, True),
+        ({}, {"operations": ("Encrypt", "Decrypt")}, False),
+        ({}, {"operations": ("Encrypt", "CreateGrant")}, True),
+        ({"context_equals": CONTEXT}, {"context_equals": CONTEXT}, True),
+        ({"context_equals": CONTEXT}, {}, False),
+        ({"context_equals": CONTEXT}, {"context_subset": CONTEXT}, False),
+        ({"context_equals": CONTEXT}, {"context_equals": {**CONTEXT, "a": "b"}}, False),
+        ({"context_subset": CONTEXT}, {"context_subset": {**CONTEXT, "a": "b"}}, True),
+        ({"context_subset": CONTEXT}, {"context_equals": {**CONTEXT, "a": "b"}}, True),
+        ({"context_subset": CONTEXT}, {"context_subset": OTHER}, False),
+        ({"context_subset": CONTEXT}, {}, False),
+        ({}, {"context_subset": CONTEXT}, True),
+        ({"for_ms": MINUTE_MS}, {}, False),
+        ({"for_ms": MINUTE_MS}, {"for_ms": MINUTE_MS}, True),
+        ({"for_ms": MINUTE_MS}, {"for_ms": MINUTE_MS + 1}, False),
+    ],
+)
+async def test_a_grantee_passes_on_no_more_than_he_has(house, vendor, key, grant, tools, given, passed, well):
+    now_ms = house.clock.now_ms()
+
+    def until(fields):
+        return {
+            ("expires_ms" if name == "for_ms" else name): now_ms + value if name == "for_ms" else value
+            for name, value in fields.items()
+        }
+
+    parent = await grant(**{"operations": ("Encrypt", "CreateGrant"), **until(given)})
+    if not well:
+        with pytest.raises(tools.Failed, match="access-denied"):
+            await grant(**{"grantee": BOSS, "caller": vendor.app, **until(passed)})
+        return
+    child = await grant(**{"grantee": BOSS, "caller": vendor.app, **until(passed)})
+    assert (child.parent, child.by) == (parent.id, APP)
+
+
+async def test_who_may_not_create_grants_passes_nothing_on(house, vendor, key, grant, tools):
+    await grant(("Encrypt",))
+    with pytest.raises(tools.Failed, match="access-denied"):
+        await grant(grantee=BOSS, caller=vendor.app)
+
+
+async def test_what_was_passed_on_ends_with_what_it_was_passed_on_of(house, vendor, key, grant):
+    """Else the owner would have to hunt for what he never granted."""
+    third = f"secretsd:{VENDOR}:user/third"
+    carol = await vendor.user("third", {"effect": "Allow", "action": ["*"], "resource": [full(house, key)]})
+    parent = await grant(("Encrypt", "CreateGrant"))
+    child = await grant(("Encrypt", "CreateGrant"), grantee=BOSS, caller=vendor.app)
+    grandchild = await grant(grantee=third, caller=vendor.boss)
+    assert grandchild.parent == child.id
+    assert await encrypts(house, carol, key)
+    ended = await house.call("RevokeGrant", key=key, grant=parent.id)
+    assert set(ended.grants) == {parent.id, child.id, grandchild.id}
+    for caller in (vendor.app, vendor.boss, carol):
+        assert not await encrypts(house, caller, key)
+    assert await listed(house, key) == []
+
+
+async def test_what_is_passed_on_while_its_parent_is_revoked_is_not_there(
+    house, vendor, key, grant, tools, monkeypatch
+):
+    parent = await grant(("Encrypt", "CreateGrant"))
+
+    async def revoke():
+        await house.call("RevokeGrant", key=key, grant=parent.id)
+
+    happened = overtaken(house, monkeypatch, revoke)
+    with pytest.raises(tools.Failed, match="access-denied"):
+        await grant(grantee=BOSS, caller=vendor.app)
+    assert happened == [True]
+    assert await listed(house, key) == []
+
+
+async def test_the_retiring_principal_gives_it_up_and_nobody_else_of_the_vendor(house, vendor, key, grant):
+    made, other = await grant(retiring_principal=BOSS), await grant()
+    named = full(house, key)
+    for retirable, caller in ((BOSS, vendor.boss), (None, vendor.boss)):
+        found = await house.call("ListRetirableGrants", caller, retiring_principal=retirable)
+        assert [one.id for one in found.grants] == [made.id]
+    assert (await house.call("ListRetirableGrants", vendor.app)).grants == ()
+    assert await outcome(house, "RetireGrant", vendor.app, key=named, grant=made.id) == "access-denied"
+    # To retire one grant is no right to retire another on the same key.
+    assert await outcome(house, "RetireGrant", vendor.boss, key=named, grant=other.id) == "access-denied"
+    answer = await house.run("RetireGrant", vendor.boss, key=named, grant=made.id)
+    assert answer.response.grants == (made.id,)
+    (event,) = await house.events(answer.request_id)
+    assert (event["principal"], event["fields"]) == (BOSS, {"grant": made.id, "grantee": APP})
+
+
+async def test_a_grantee_gives_up_a_grant_that_says_so(house, vendor, key, grant):
+    made, kept = await grant(("Encrypt", "RetireGrant")), await grant(("Decrypt",))
+    assert await outcome(house, "RetireGrant", vendor.app, key=full(house, key), grant=kept.id) == "access-denied"
+    assert await outcome(house, "RetireGrant", vendor.app, key=full(house, key), grant=made.id) == "ok"
+    assert await listed(house, key) == [kept.id]
+    # And the owner any.
+    await house.call("RetireGrant", key=key, grant=kept.id)
+    assert await listed(house, key) == []
+
+
+async def test_nobody_lists_what_another_accounts_principals_may_retire(house, vendor, grant, tools):
+    await grant(retiring_principal=BOSS)
+    assert await outcome(house, "ListRetirableGrants", tools.ROOT, retiring_principal=BOSS) == "access-denied"
+
+
+async def test_an_unknown_grant_is_not_found(house, vendor, key, grant):
+    assert await outcome(house, "RevokeGrant", vendor.app, key=full(house, key), grant="ab" * 32) == "access-denied"
+    made = await grant()
+    elsewhere = (await house.call("CreateKey")).id
+    for name, fields in (("RevokeGrant", {"grant": made.id}), ("RetireGrant", {"grant": "ab" * 32})):
+        with pytest.raises(Exception, match="not-found"):
+            await house.call(name, key=elsewhere, **fields)
+
+
+async def test_a_grant_survives_neither_its_keys_disabling_nor_a_storm_of_calls(house, vendor, key, grant):
+    await grant()
+    results = await asyncio.gather(*(encrypts(house, vendor.app, key) for _ in range(20)))
+    assert all(results)
+    await house.call("DisableKey", key=key)
+    found = await outcome(house, "Encrypt", vendor.app, key=full(house, key), plaintext=TEXT)
+    assert found == "key-disabled"
