@@ -57,12 +57,14 @@ class ReadyGrant:
     """A grant as something that applies to operations. Expiry and constraints are conditions like those of policies.
 
     With ReEncryptFrom goes ReEncrypt, which is asked as well on the key that a ciphertext leaves. Whoever may retire a
-    grant needs not be allowed to do anything else.
+    grant needs not be allowed to do anything else. A user or role that was made after the grant is another one, of the
+    same name, than who was meant; an account's number is never given again.
     """
 
-    __slots__ = ("_grantee", "_operations", "_others", "_retiring", "_with_context")
+    __slots__ = ("_created_ms", "_grantee", "_operations", "_others", "_retiring", "_with_context")
 
     def __init__(self, grant: Grant) -> None:
+        self._created_ms = grant.created_ms
         self._grantee = frozenset((grant.grantee,))
         self._retiring = frozenset((grant.retiring,) if grant.retiring else ())
         implied = ("ReEncrypt",) if "ReEncryptFrom" in grant.operations else ()
@@ -74,9 +76,11 @@ class ReadyGrant:
 
     def applying(self, operation: str, who: Who) -> Applying | None:
         """The grant, where it is that caller's and speaks of the operation; conditions are not looked at yet."""
-        if operation == "RetireGrant" and who.is_named(self._retiring):
+        was_there = who.since_ms <= self._created_ms
+        if operation == "RetireGrant" and was_there and who.is_named(self._retiring):
             return self._others
-        if operation not in self._operations or not (who.is_named(self._grantee) or who.account in self._grantee):
+        meant = (was_there and who.is_named(self._grantee)) or who.account in self._grantee
+        if operation not in self._operations or not meant:
             return None
         return self._others if operation in UNCONSTRAINED else self._with_context
 

@@ -26,10 +26,11 @@ class Applying(NamedTuple):
 
 
 class Who(NamedTuple):
-    """A caller as policies name him."""
+    """A caller as policies name him. What was granted to his name before `since_ms`, when he was made, is not his."""
 
     account: str
     path: str
+    since_ms: int = 0
 
     def is_named(self, principals: frozenset[str]) -> bool:
         """True where he himself is meant, or everybody."""

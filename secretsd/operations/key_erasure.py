@@ -18,7 +18,7 @@ from secretsd.operations.registry import operation
 from secretsd.ports.storage import Change, Delete
 
 AT_ONCE = 100
-"""How many key versions, and how many aliases, one unit of work takes away."""
+"""How many key versions, aliases and grants, each, one unit of work takes away."""
 
 
 class ErasureResponse(Response, frozen=True, kw_only=True):
@@ -58,10 +58,12 @@ async def erase_key(call: Call, request: OfKey) -> ErasureResponse:
     keys = call.parts.storage.keys
     left = await _left(call, key)
     aliases = await keys.aliases(key.account, "", AT_ONCE + 1, key.id)
+    grants = await call.parts.storage.grants.grants(key.account, key.id, "", AT_ONCE + 1)
     changes: list[Change] = [call.replace(one, destroyed(one)) for one in left[:AT_ONCE]]
     changes += map(Delete, aliases[:AT_ONCE])
+    changes += map(Delete, grants[:AT_ONCE])
     gone = key
-    if len(left) <= AT_ONCE and len(aliases) <= AT_ONCE:
+    if max(len(left), len(aliases), len(grants)) <= AT_ONCE:
         gone = replace(
             key.become(KeyState.DESTROYED),
             deletion_ms=call.time_ms,

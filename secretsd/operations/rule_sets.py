@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from secretsd.domain.across_accounts import ACROSS_ACCOUNTS
 from secretsd.domain.decisions import Granting, Narrowed, Sides
@@ -21,13 +22,21 @@ _NOTHING = Rules("nothing", "", ())
 _LOST = (Statement(Effect.DENY, (), ("*",), not_actions=("PutResourcePolicy",), principals=("*",)),)
 
 
+class _Identity(NamedTuple):
+    """A principal's own policies, what bounds them, and when it was made."""
+
+    rules: tuple[Rules, ...]
+    boundary: Rules | None
+    since_ms: int = 0
+
+
 class RuleSets:
     """Compiled policies by name, and each principal's as a whole; dropped as their rows change."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._policies: dict[tuple[str, str], Rules] = {}
-        self._principals: dict[tuple[str, str], tuple[tuple[Rules, ...], Rules | None]] = {}
+        self._principals: dict[tuple[str, str], _Identity] = {}
         self._generation = 0
 
     async def narrowed(
@@ -41,24 +50,25 @@ class RuleSets:
 
         `as_if` makes of what speaks about the two something else, to ask what would be then.
         """
-        sides = await self.sides(principal, resource)
+        identity = await self._of(principal)
+        sides = await self._sides(principal, identity, resource)
         if permission not in ACROSS_ACCOUNTS and resource.account != principal.account:
             # No owner can hand this on to another account. In `system` nobody is asked anyhow.
             sides = replace(sides, resource=None, grants=())
         if as_if is not None:
             sides = as_if(sides)
-        return sides.narrowed(Who(principal.account, principal.path), permission, resource)
+        return sides.narrowed(Who(principal.account, principal.path, identity.since_ms), permission, resource)
 
-    async def sides(self, principal: Principal, resource: Resource) -> Sides:
+    async def _sides(self, principal: Principal, identity: "_Identity", resource: Resource) -> Sides:
         """All that speaks about the two. What is attached and missing leaves a principal nothing at all."""
-        identity, boundary = await self._of(principal)
         session = None
         if principal.session:
             session = await self._session_policy(principal.session)
         policy, grants = await self._of_resource(resource)
-        return Sides(identity, boundary, session, policy, grants, guarded=resource.path.startswith("role/"))
+        guarded = resource.path.startswith("role/")
+        return Sides(identity.rules, identity.boundary, session, policy, grants, guarded=guarded)
 
-    async def _of(self, principal: Principal) -> tuple[tuple[Rules, ...], Rules | None]:
+    async def _of(self, principal: Principal) -> "_Identity":
         name = principal.account, principal.path
         found = self._principals.get(name)
         if found is None:
@@ -66,27 +76,27 @@ class RuleSets:
             try:
                 found = await self._gathered(principal)
             except NotFound:
-                found = (), _NOTHING
+                found = _Identity((), _NOTHING)
             if generation == self._generation:
                 if len(self._principals) >= MAX_KEPT:
                     self._principals.clear()
                 self._principals[name] = found
         return found
 
-    async def _gathered(self, principal: Principal) -> tuple[tuple[Rules, ...], Rules | None]:
+    async def _gathered(self, principal: Principal) -> "_Identity":
         account = principal.account
         if principal.path in SCHEDULED_ROLES:
-            return (SCHEDULED_ROLES[principal.path](account),), None
+            return _Identity((SCHEDULED_ROLES[principal.path](account),), None)
         if principal.path.startswith("role/"):
             role = await self._rows.role(account, principal.name)
             rules = await self._attached(account, role.policies, role.inline, principal.path)
-            return rules, await self._boundary(account, role.boundary)
+            return _Identity(rules, await self._boundary(account, role.boundary), role.created_ms)
         user = await self._rows.user(account, principal.name)
         found = list(await self._attached(account, user.policies, user.inline, principal.path))
         for name in user.groups:
             group = await self._rows.group(account, name)
             found += await self._attached(account, group.policies, group.inline, f"group/{name}")
-        return tuple(found), await self._boundary(account, user.boundary)
+        return _Identity(tuple(found), await self._boundary(account, user.boundary), user.created_ms)
 
     async def _attached(
         self, account: str, policies: Sequence[str], inline: Iterable[InlinePolicy], owner: str

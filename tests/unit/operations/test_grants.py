@@ -7,7 +7,9 @@ import pytest
 
 from secretsd.api.grants import GrantedOperation
 from secretsd.domain.grants import GRANT_OPERATIONS
+from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import grants as grant_operations
+from secretsd.operations.authenticator import Caller
 from secretsd.services.expired_grants import ExpiredGrants
 from tests.unit.operations.overtaking import overtaken
 from tests.unit.operations.two_accounts import APP, BOSS, CONTEXT, TEXT, VENDOR, Vendor, outcome
@@ -71,6 +73,26 @@ async def test_in_ones_own_account_a_grant_allows_by_itself(house, key, grant):
     ann = await house.user("ann")
     await grant(grantee=f"secretsd:{house.account}:user/ann")
     assert await encrypts(house, ann, key)
+
+
+async def test_who_takes_a_name_later_has_none_of_its_grants(house, vendor, key, grant):
+    everything = {"effect": "Allow", "action": ["*"], "resource": [f"secretsd:{house.account}:*"]}
+    old = await vendor.user("temp", everything)
+    name = f"secretsd:{VENDOR}:user/temp"
+    made = await grant(grantee=name, retiring_principal=name)
+    assert await encrypts(house, old, key)
+    token = (await house.call("ListTokens", vendor.boss, user="temp")).tokens[0].id
+    await house.call("DeleteToken", vendor.boss, user="temp", id=token)
+    await house.call("DeleteUser", vendor.boss, user="temp")
+    house.clock.pass_days(1)
+    await house.call("CreateUser", vendor.boss, user="temp")
+    await house.call("AttachPolicy", vendor.boss, user="temp", policy="of-temp")
+    made_token = await house.call("CreateToken", vendor.boss, user="temp")
+    new = Caller("tcp", token=Plaintext(made_token.token.reveal()))
+    assert not await encrypts(house, new, key)
+    assert await outcome(house, "RetireGrant", new, key=full(house, key), grant=made.id) == "access-denied"
+    await grant(grantee=name)
+    assert await encrypts(house, new, key)
 
 
 async def test_the_context_is_constrained_to_the_whole_or_to_a_part(house, vendor, key, grant):

@@ -201,7 +201,7 @@ async def test_the_tombstone_is_set_before_the_rows_are_emptied(house, deletions
         await house.keystore.generate_data_key(before, use, {})
 
 
-async def test_a_key_of_many_versions_and_names_goes_in_several_units(house, deletions, monkeypatch):
+async def test_a_key_of_many_versions_names_and_grants_goes_in_several_units(house, deletions, monkeypatch):
     monkeypatch.setattr(key_erasure, "AT_ONCE", 4)
     key = (await house.call("CreateKey")).id
     first = await house.storage.keys.version(house.account, key, 1)
@@ -210,6 +210,9 @@ async def test_a_key_of_many_versions_and_names_goes_in_several_units(house, del
     await rewrite(house, await row(house, key), current_version=10)
     for number in range(6):
         await house.call("CreateAlias", alias=f"a{number}", key=key)
+    for number in range(5):
+        grantee = f"secretsd:{house.account}:user/u{number}"
+        await house.call("CreateGrant", key=key, grantee=grantee, operations=["Encrypt"], retiring_principal=grantee)
     await house.call("ScheduleKeyDeletion", key=key, pending_window_days=7)
     house.clock.pass_days(8)
     assert await deletions.ensure() == 1
@@ -218,7 +221,9 @@ async def test_a_key_of_many_versions_and_names_goes_in_several_units(house, del
     assert (await house.call("ListAliases")).aliases == ()
     assert (await row(house, key)).state is KeyState.DESTROYED
     counted = [len(event["changes"]) for event in await events_of(house, "EraseKey")]
-    assert counted == [9, 7, 3], "the key, up to four versions and up to four aliases"
+    assert counted == [13, 8, 3], "the key, and up to four versions, aliases and grants"
+    retirable = await house.call("ListRetirableGrants", retiring_principal=f"secretsd:{house.account}:user/u0")
+    assert retirable.grants == ()
 
 
 async def test_a_key_that_never_had_material_goes_too(house, deletions):
