@@ -31,6 +31,7 @@ from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
 from secretsd.services.escrow import EscrowKeeper
+from secretsd.services.expired_credentials import ExpiredCredentials
 from secretsd.services.expired_grants import ExpiredGrants
 from secretsd.services.health import Health
 from secretsd.services.key_deletion import KeyDeletions
@@ -141,7 +142,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         rotations = Rotations(pipeline)
         deletions = (SecretDeletions(pipeline), KeyDeletions(pipeline))
         on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), rewraps)
-        services = (rotations, *deletions, *on_keys, ExpiredGrants(pipeline), keeper, health)
+        expired = (ExpiredGrants(pipeline), ExpiredCredentials(pipeline))
+        services = (rotations, *deletions, *on_keys, *expired, keeper, health)
         running = [asyncio.create_task(service.run()) for service in services]
         child.settle()
         control.ready()

@@ -5,6 +5,17 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
+from secretsd.api.access_keys import (
+    AccessKeyDescription,
+    CreateAccessKeyRequest,
+    CreateAccessKeyResponse,
+    CreateAccessTokenRequest,
+    CreateAccessTokenResponse,
+    DeleteAccessKeyRequest,
+    ListAccessKeysRequest,
+    ListAccessKeysResponse,
+    UpdateAccessKeyRequest,
+)
 from secretsd.api.aliases import (
     AliasDescription,
     CreateAliasRequest,
@@ -215,6 +226,7 @@ from secretsd.api.secrets import (
     UpdateSecretRequest,
     UpdateSecretResponse,
 )
+from secretsd.api.sessions import AssumeRoleRequest, AssumeRoleResponse
 from secretsd.api.signatures import (
     GenerateMacRequest,
     GenerateMacResponse,
@@ -287,6 +299,28 @@ class GeneratedCalls(ABC):
         """Give a user what a group has."""
         return await self.exchange("AddUserToGroup", AddUserToGroupRequest(group=group, user=user), UserDescription)
 
+    async def assume_role(
+        self,
+        role: str,
+        *,
+        session_name: str,
+        duration_seconds: int | None = None,
+        external_id: str | None = None,
+        document: str | None = None,
+    ) -> AssumeRoleResponse:
+        """Become a role for a while, also in another account, where its trust policy and the caller's own allow it."""
+        return await self.exchange(
+            "AssumeRole",
+            AssumeRoleRequest(
+                role=role,
+                session_name=session_name,
+                duration_seconds=duration_seconds,
+                external_id=external_id,
+                document=document,
+            ),
+            AssumeRoleResponse,
+        )
+
     async def attach_group_policy(self, group: str, *, policy: str) -> GroupDescription:
         """Give all members of a group what a policy says."""
         return await self.exchange(
@@ -320,6 +354,20 @@ class GeneratedCalls(ABC):
     async def cancel_rotate_secret(self, name: str) -> RotationResponse:
         """Stop the clock of a rotation; one that is under way is led back to the value before, where the target can."""
         return await self.exchange("CancelRotateSecret", CancelRotateSecretRequest(name=name), RotationResponse)
+
+    async def create_access_key(self, user: str) -> CreateAccessKeyResponse:
+        """Make an access key for a user; its secret is shown this once."""
+        return await self.exchange("CreateAccessKey", CreateAccessKeyRequest(user=user), CreateAccessKeyResponse)
+
+    async def create_access_token(
+        self, *, grant_type: Literal["client_credentials"], expires_in: int = 3600
+    ) -> CreateAccessTokenResponse:
+        """Turn an access key, by which the caller proves himself, into a bearer token for a short while."""
+        return await self.exchange(
+            "CreateAccessToken",
+            CreateAccessTokenRequest(grant_type=grant_type, expires_in=expires_in),
+            CreateAccessTokenResponse,
+        )
 
     async def create_alias(self, *, key: str, alias: str) -> AliasDescription:
         """Give a CMK a second name; needs CreateAlias on the key as well."""
@@ -506,6 +554,12 @@ class GeneratedCalls(ABC):
             "Decrypt",
             DecryptRequest(ciphertext=ciphertext, key=key, context=context, algorithm=algorithm),
             DecryptResponse,
+        )
+
+    async def delete_access_key(self, user: str, *, access_key: str) -> DoneResponse:
+        """End an access key and the tokens that were got by it, at once on every node."""
+        return await self.exchange(
+            "DeleteAccessKey", DeleteAccessKeyRequest(user=user, access_key=access_key), DoneResponse
         )
 
     async def delete_alias(self, alias: str) -> AliasDescription:
@@ -937,6 +991,10 @@ class GeneratedCalls(ABC):
             ImportKeyMaterialResponse,
         )
 
+    async def list_access_keys(self, user: str) -> ListAccessKeysResponse:
+        """List a user's access keys without their secrets."""
+        return await self.exchange("ListAccessKeys", ListAccessKeysRequest(user=user), ListAccessKeysResponse)
+
     async def list_aliases(
         self, *, key: str | None = None, limit: int = 100, next_token: str | None = None
     ) -> ListAliasesResponse:
@@ -1360,6 +1418,14 @@ class GeneratedCalls(ABC):
         """Take tags away from a secret, key, user or role."""
         return await self.exchange("UntagResource", UntagResourceRequest(resource=resource, keys=keys), TagsResponse)
 
+    async def update_access_key(self, user: str, *, access_key: str, active: bool) -> AccessKeyDescription:
+        """Switch an access key off, at once on every node, or on again."""
+        return await self.exchange(
+            "UpdateAccessKey",
+            UpdateAccessKeyRequest(user=user, access_key=access_key, active=active),
+            AccessKeyDescription,
+        )
+
     async def update_alias(self, alias: str, *, key: str) -> AliasDescription:
         """Let an alias lead to another CMK of the same kind; needs UpdateAlias on both keys as well."""
         return await self.exchange("UpdateAlias", UpdateAliasRequest(alias=alias, key=key), AliasDescription)
@@ -1511,6 +1577,7 @@ class GeneratedCalls(ABC):
 
 ROUTES: dict[str, Route] = {
     "AddUserToGroup": Route("POST", "groups", "group", "add-user", AddUserToGroupRequest, UserDescription),
+    "AssumeRole": Route("POST", "roles", "role", "assume", AssumeRoleRequest, AssumeRoleResponse),
     "AttachGroupPolicy": Route("POST", "groups", "group", "attach-policy", AttachGroupPolicyRequest, GroupDescription),
     "AttachPolicy": Route("POST", "users", "user", "attach-policy", AttachPolicyRequest, UserDescription),
     "AttachRolePolicy": Route("POST", "roles", "role", "attach-policy", AttachRolePolicyRequest, RoleDescription),
@@ -1524,6 +1591,10 @@ ROUTES: dict[str, Route] = {
     "CancelRotateSecret": Route(
         "POST", "secrets", "name", "cancel-rotation", CancelRotateSecretRequest, RotationResponse
     ),
+    "CreateAccessKey": Route(
+        "POST", "users", "user", "create-access-key", CreateAccessKeyRequest, CreateAccessKeyResponse
+    ),
+    "CreateAccessToken": Route("POST", "access-tokens", None, "", CreateAccessTokenRequest, CreateAccessTokenResponse),
     "CreateAlias": Route("POST", "aliases", None, "", CreateAliasRequest, AliasDescription),
     "CreateBinding": Route("POST", "bindings", None, "", CreateBindingRequest, BindingDescription),
     "CreateGrant": Route("POST", "keys", "key", "create-grant", CreateGrantRequest, GrantDescription),
@@ -1536,6 +1607,7 @@ ROUTES: dict[str, Route] = {
     "CreateToken": Route("POST", "users", "user", "create-token", CreateTokenRequest, CreateTokenResponse),
     "CreateUser": Route("POST", "users", None, "", CreateUserRequest, UserDescription),
     "Decrypt": Route("POST", "ciphertexts", None, "decrypt", DecryptRequest, DecryptResponse),
+    "DeleteAccessKey": Route("POST", "users", "user", "delete-access-key", DeleteAccessKeyRequest, DoneResponse),
     "DeleteAlias": Route("DELETE", "aliases", "alias", "", DeleteAliasRequest, AliasDescription),
     "DeleteBinding": Route("POST", "bindings", None, "delete", DeleteBindingRequest, DoneResponse),
     "DeleteGroup": Route("DELETE", "groups", "group", "", DeleteGroupRequest, DoneResponse),
@@ -1646,6 +1718,7 @@ ROUTES: dict[str, Route] = {
     "ImportKeyMaterial": Route(
         "POST", "keys", "key", "import-material", ImportKeyMaterialRequest, ImportKeyMaterialResponse
     ),
+    "ListAccessKeys": Route("GET", "users", "user", "access-keys", ListAccessKeysRequest, ListAccessKeysResponse),
     "ListAliases": Route("GET", "aliases", None, "", ListAliasesRequest, ListAliasesResponse),
     "ListBindings": Route("GET", "bindings", None, "", ListBindingsRequest, ListBindingsResponse),
     "ListEntitiesForPolicy": Route(
@@ -1716,6 +1789,9 @@ ROUTES: dict[str, Route] = {
     "Sign": Route("POST", "keys", "key", "sign", SignRequest, SignResponse),
     "TagResource": Route("POST", "tags", "resource", "", TagResourceRequest, TagsResponse),
     "UntagResource": Route("POST", "tags", "resource", "remove", UntagResourceRequest, TagsResponse),
+    "UpdateAccessKey": Route(
+        "POST", "users", "user", "update-access-key", UpdateAccessKeyRequest, AccessKeyDescription
+    ),
     "UpdateAlias": Route("PATCH", "aliases", "alias", "", UpdateAliasRequest, AliasDescription),
     "UpdateAssumeRolePolicy": Route("PUT", "roles", "role", "trust", UpdateAssumeRolePolicyRequest, RoleDescription),
     "UpdateGroup": Route("PATCH", "groups", "group", "", UpdateGroupRequest, GroupDescription),

@@ -6,6 +6,11 @@ from secretsd.domain.policy import Statement
 
 MAX_ACCESS_KEYS = 2
 """Most access keys of a user: one to use, one to change over to."""
+ACCESS_KEY_PREFIX, SESSION_KEY_PREFIX = "AKSD", "STSD"
+ACCESS_KEY_ID_LENGTH, ACCESS_KEY_SECRET_LENGTH = 20, 40
+"""Characters of an id (prefix included) and of a secret; the secret's carry 240 random bits."""
+DEFAULT_TOKEN_SECONDS, MAX_TOKEN_SECONDS = 3_600, 43_200
+"""How long a token that an access key was turned into may be good."""
 MIN_SESSION_SECONDS, MAX_SESSION_SECONDS, MAX_CHAINED_SECONDS = 900, 43_200, 3_600
 """How long a session may be good; one that was opened from another session is shorter, and opens no third."""
 
@@ -61,3 +66,13 @@ class Session:
     created_ms: int
     expires_ms: int
     revision: int = 0
+
+
+def access_key_context(key: AccessKey) -> dict[str, str]:
+    """What an access key's secret is bound to: moved to another key or user, it opens no more."""
+    return {"account": key.account, "user": key.user, "access_key": key.id}
+
+
+def session_context(session: Session) -> dict[str, str]:
+    """What a session's secret is bound to."""
+    return {"account": session.account, "role": session.role_id, "access_key": session.access_key}

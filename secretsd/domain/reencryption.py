@@ -10,12 +10,15 @@ class Place(Enum):
     """Where ciphertexts under a CMK are stored, in the order in which they are moved.
 
     SECRET_VERSION: the data key beside a secret's value. ROTATION_NOTE: what a rotator noted about a candidate.
-    TARGET: the credential of a target's administrator. ESCROW: a candidate and its notes outside storage.
+    TARGET: the credential of a target's administrator. ACCESS_KEY, SESSION: the secrets of both. ESCROW: a candidate
+    and its notes outside storage.
     """
 
     SECRET_VERSION = "secret-version"
     ROTATION_NOTE = "rotation-note"
     TARGET = "target"
+    ACCESS_KEY = "access-key"
+    SESSION = "session"
     ESCROW = "escrow-entry"
 
 

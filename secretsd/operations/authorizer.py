@@ -13,8 +13,8 @@ from secretsd.operations.rule_sets import RuleSets
 from secretsd.ports.storage import RecordName
 
 MAX_DECISIONS = 100_000
-OPEN_TO_ALL = frozenset({"GetCallerIdentity"})
-"""What everybody with a proven identity may ask: it tells nothing that the caller did not prove."""
+OPEN_TO_ALL = frozenset({"GetCallerIdentity", "CreateAccessToken"})
+"""What everybody with a proven identity may ask: it gives nothing that the caller did not prove."""
 _NO_TAGS: Mapping[str, str] = {}
 _Asked = tuple[str, str, str, str]
 

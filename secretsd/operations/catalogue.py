@@ -1,6 +1,7 @@
 """The whole catalogue: importing this module declares every operation."""
 
 from secretsd.operations import (
+    access_keys,
     aliases,
     attachments,
     audit,
@@ -10,6 +11,7 @@ from secretsd.operations import (
     cryptography,
     data_keys,
     escrow_replay,
+    expired_credentials,
     grants,
     groups,
     inline_policies,
@@ -32,6 +34,7 @@ from secretsd.operations import (
     rotation_steps,
     rotation_views,
     secrets,
+    sessions,
     signatures,
     tags,
     targets,
@@ -43,6 +46,7 @@ from secretsd.operations import (
 from secretsd.operations.registry import OPERATIONS, Operation
 
 DECLARED_IN = (
+    access_keys,
     aliases,
     attachments,
     audit,
@@ -52,6 +56,7 @@ DECLARED_IN = (
     cryptography,
     data_keys,
     escrow_replay,
+    expired_credentials,
     grants,
     groups,
     inline_policies,
@@ -74,6 +79,7 @@ DECLARED_IN = (
     rotation_steps,
     rotation_views,
     secrets,
+    sessions,
     signatures,
     tags,
     targets,

@@ -4,6 +4,7 @@
   data key's ciphertext and binds that name, so a value is sealed anew under a new data key, never just re-wrapped.
 - `Rotation.journal` and `.kept`: what a rotator noted about the candidate and about older versions.
 - `Target.admin`: the credential of a target's administrator, under the key of account `system`.
+- `AccessKey.secret` and `Session.secret`, under the default key of their account.
 - The escrow: candidates with their data keys, and the notes of their rotations, outside storage.
 What Encrypt and GenerateDataKey gave out is in nobody's storage but the caller's. Import tokens, under an account's
 default key, are the caller's as well and live for a day: one whose key version is gone is asked for anew. Data keys
@@ -28,6 +29,8 @@ WORDS = {
     Place.SECRET_VERSION: "secret version(s)",
     Place.ROTATION_NOTE: "rotation(s) with notes",
     Place.TARGET: "target(s)",
+    Place.ACCESS_KEY: "access key(s)",
+    Place.SESSION: "session(s)",
     Place.ESCROW: "escrow entry(s)",
 }
 
@@ -67,6 +70,8 @@ async def count(call: Call, key: CMK, below: int) -> dict[Place, int]:
         Place.SECRET_VERSION: await storage.keys.guard_count(key.id, below),
         Place.ROTATION_NOTE: 0,
         Place.TARGET: 0,
+        Place.ACCESS_KEY: 0,
+        Place.SESSION: 0,
         Place.ESCROW: len(await call.parts.escrow.entries(lambda entry: entry_under(entry, key, below))),
     }
     after = ""
@@ -77,6 +82,14 @@ async def count(call: Call, key: CMK, below: int) -> dict[Place, int]:
     while key.account == SYSTEM_ACCOUNT and (targets := await storage.targets.page(after, PAGE)):
         found[Place.TARGET] += sum(admin_under(target, key, below) for target in targets)
         after = targets[-1].name
+    after = ""
+    while access_keys := await storage.proofs.access_keys_of_account(key.account, after, PAGE):
+        found[Place.ACCESS_KEY] += sum(is_under(one.secret, key, below) for one in access_keys)
+        after = access_keys[-1].id
+    after = ""
+    while sessions := await storage.proofs.sessions_of_account(key.account, after, PAGE):
+        found[Place.SESSION] += sum(is_under(one.secret, key, below) for one in sessions)
+        after = sessions[-1].digest
     return {place: number for place, number in found.items() if number}
 
 

@@ -11,12 +11,22 @@ from typing import Any, NamedTuple
 from secretsd.api.cryptography import OfCiphertext
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent
-from secretsd.domain.errors import AccessDenied, ErrorKind, Internal, InvalidState, SecretsdError, Throttled
+from secretsd.domain.errors import (
+    AccessDenied,
+    ErrorKind,
+    Internal,
+    InvalidState,
+    SecretsdError,
+    Throttled,
+    Unauthenticated,
+)
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import Principal
 from secretsd.operations import events, key_references
-from secretsd.operations.authenticator import Authenticator, Caller
+from secretsd.operations.authenticator import CLIENT_PROOF, Authenticator, Caller
+from secretsd.operations.authorizer import OPEN_TO_ALL
 from secretsd.operations.call import Call
+from secretsd.operations.credential_secrets import CredentialSecrets
 from secretsd.operations.ids import new_request_id
 from secretsd.operations.lines import Lines
 from secretsd.operations.parts import Parts
@@ -58,7 +68,7 @@ class Pipeline:
         self.parts = parts
         self.counts: dict[tuple[str, str], int] = {}
         self.storage_failures = 0
-        self._authenticator = Authenticator(parts.rows)
+        self._authenticator = Authenticator(parts.rows, CredentialSecrets(parts.rows, parts.keystore))
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._lines = Lines()
@@ -77,6 +87,8 @@ class Pipeline:
             if self._in_flight > self._max_in_flight:
                 raise Throttled(retry_after_seconds=1)
             principal = await self._authenticator.principal(caller, now_ms)
+            if principal.proof.startswith(CLIENT_PROOF) and operation.name not in OPEN_TO_ALL:
+                raise Unauthenticated
             written = read()
             request = await key_references.resolved(parts.rows, principal.account, written)
             facts = RequestFacts(principal, caller.way, request, now_ms)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from secretsd.domain.credentials import access_key_context, session_context
 from secretsd.domain.envelope import CiphertextHeader, Purpose
 from secretsd.domain.errors import InvalidCiphertext, InvalidState, NotFound
 from secretsd.domain.keys import CMK
@@ -16,6 +17,7 @@ from secretsd.domain.rotation import Rotation, RotationState
 from secretsd.domain.secrets import SealedValue, SecretVersion
 from secretsd.domain.sensitive import Plaintext
 from secretsd.domain.targets import Target, admin_context
+from secretsd.operations import credential_secrets
 from secretsd.operations.call import Call
 from secretsd.operations.ciphertext_places import admin_under, entry_under, is_under, notes_under
 from secretsd.operations.sealing import Sealer
@@ -45,6 +47,8 @@ class Mover:
             Place.SECRET_VERSION: self._secret_versions,
             Place.ROTATION_NOTE: self._rotation_notes,
             Place.TARGET: self._targets,
+            Place.ACCESS_KEY: self._access_keys,
+            Place.SESSION: self._sessions,
             Place.ESCROW: self._escrow,
         }
         return await places[job.place](job)
@@ -147,6 +151,34 @@ class Mover:
         admin = await parts.keystore.decrypt(old, use, sealed, context)
         made = await parts.keystore.encrypt(new, use, admin, context)
         return replace(target, admin=base64.b64encode(made).decode())
+
+    async def _access_keys(self, job: ReEncryption) -> ReEncryption | None:
+        page = await self._call.parts.storage.proofs.access_keys_of_account(self._key.account, job.after, self._limit)
+        for key in page:
+            if is_under(key.secret, self._key, self._key.current_version):
+                try:
+                    self._change(key, replace(key, secret=await self._resecret(key.secret, access_key_context(key))))
+                except UNREADABLE:
+                    self._unreadable(f"the secret of access key {key.id}")
+        return job.behind(page[-1].id) if page else None
+
+    async def _sessions(self, job: ReEncryption) -> ReEncryption | None:
+        page = await self._call.parts.storage.proofs.sessions_of_account(self._key.account, job.after, self._limit)
+        for one in page:
+            if is_under(one.secret, self._key, self._key.current_version):
+                try:
+                    self._change(one, replace(one, secret=await self._resecret(one.secret, session_context(one))))
+                except UNREADABLE:
+                    self._unreadable(f"the secret of session {one.access_key}")
+        return job.behind(page[-1].digest) if page else None
+
+    async def _resecret(self, sealed: str, context: dict[str, str]) -> str:
+        call = self._call
+        parts, account = call.parts, self._key.account
+        secret = await credential_secrets.unseal(
+            parts.rows, parts.keystore, account, context, sealed, call.request_name
+        )
+        return await credential_secrets.seal(call, account, context, secret)
 
     async def _escrow(self, job: ReEncryption) -> ReEncryption | None:
         """Entries are replaced before the progress is committed: what a crash leaves out is looked at again."""

@@ -8,14 +8,18 @@ from secretsd.operations.registry import OPERATIONS
 
 KEY_ROTATION_STEPS = ("RenewKey", "ContinueReEncryption")
 KEY_STEPS = ("BeginKeyErasure", "EraseKey", "ExpireKeyMaterial", "RewrapKeyVersion", "ExpireGrant")
-"""The other scheduled steps that act on keys. What is named in neither acts on secrets, and on nothing else."""
+"""The other scheduled steps that act on keys."""
+CREDENTIAL_STEPS = ("ForgetExpiredCredentials",)
+"""Those that act on tokens. What is named in none of the three acts on secrets, and on nothing else."""
 
 
 def rotation_rules(account: str) -> Rules:
     """What an account's rotation role may do: the steps of scheduled work on secrets and keys of its account."""
     steps = {operation.name for operation in OPERATIONS.values() if operation.route is None}
+    on_secrets = tuple(sorted(steps.difference(KEY_STEPS, KEY_ROTATION_STEPS, CREDENTIAL_STEPS)))
     statements = (
-        Statement(Effect.ALLOW, tuple(sorted(steps.difference(KEY_STEPS, KEY_ROTATION_STEPS))), ("secret/*",)),
+        Statement(Effect.ALLOW, on_secrets, ("secret/*",)),
+        Statement(Effect.ALLOW, CREDENTIAL_STEPS, ("token/*",)),
         Statement(Effect.ALLOW, KEY_STEPS, ("key/*",)),
         Statement(Effect.ALLOW, ("Decrypt", "GenerateDataKey"), ("key/*",)),
         # Which logins of which target are the account's stands in the target itself, and is looked at in every step.

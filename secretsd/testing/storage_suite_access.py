@@ -122,6 +122,9 @@ class AccessSuite:
         await bench.add(access.access_key("AK2"), access.access_key("AK1"), access.access_key("AK3", "bob"))
         proofs = bench.storage.proofs
         assert [one.id for one in await proofs.access_keys(samples.ACCOUNT, "ann")] == ["AK1", "AK2"]
+        page = await proofs.access_keys_of_account(samples.ACCOUNT, "AK1", 9)
+        assert [one.id for one in page][:1] == ["AK2"]
+        assert list(await proofs.access_keys_of_account(samples.OTHER_ACCOUNT, "", 9)) == []
         assert (await proofs.access_key("AK3")).user == "bob"
         with pytest.raises(AlreadyExists):
             await bench.add(access.access_key("AK1", "eve"))
@@ -145,6 +148,9 @@ class AccessSuite:
         assert [one.id for one in await proofs.expired_tokens(3_000, 5)] == ["t-1", "t-2"]
         assert [one.id for one in await grants.expired(3_000, 1)] == ["01" * 32]
         assert (await proofs.session_of_access_key("STS3")).expires_ms == 3_000
+        page = await proofs.sessions_of_account(samples.ACCOUNT, "01" * 32, 1)
+        assert [one.access_key for one in page] == ["STS2"]
+        assert list(await proofs.sessions_of_account(samples.OTHER_ACCOUNT, "", 9)) == []
 
     async def test_proof_spaces_authorities_and_issuers_are_told_whole(self, bench: Bench) -> None:
         await bench.add(*(access.proof_space(space) for space in ("unix:uid/2", "unix:uid/1")))

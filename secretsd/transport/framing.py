@@ -1,5 +1,7 @@
 """Where requests begin and end, and which of them we do not take: the rules that stand beside aiohttp's parser."""
 
+import base64
+import binascii
 from typing import Any
 
 from aiohttp import HttpVersion10, HttpVersion11
@@ -38,7 +40,7 @@ def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext |
         return message, None
     if len(proofs) > 1:
         raise Refused(400, InvalidRequest("cannot tell who is calling: more than one Authorization header"))
-    return message, _bearer(proofs[0])
+    return message, _proof(proofs[0])
 
 
 def require_offered(request: RawRequestMessage) -> None:
@@ -67,7 +69,19 @@ def ends_with(data: bytes, message: Any, payload: Any) -> bool:
     return END_OF_HEAD.endswith(data[start : len(data) - size])
 
 
-def _bearer(authorization: str) -> Plaintext:
-    """The token of an Authorization header; whatever else stands there proves nothing, as an empty token does."""
-    scheme, _, token = authorization.partition(" ")
-    return Plaintext(token.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b"")
+def _proof(authorization: str) -> Plaintext:
+    """The token of an Authorization header, or user-id and password of a Basic one with the colon (RFC 7617).
+
+    Whatever else stands there proves nothing, as an empty token does.
+    """
+    scheme, _, rest = authorization.partition(" ")
+    given = rest.strip().encode("utf-8", "surrogateescape")
+    match scheme.lower():
+        case "bearer":
+            return Plaintext(given)
+        case "basic":
+            try:
+                return Plaintext(base64.b64decode(given, validate=True))
+            except binascii.Error:
+                pass
+    return Plaintext(b"")

@@ -51,6 +51,7 @@ class Walls:
         trust = document({"effect": "Deny", "action": ["AssumeRole"], "principal": ["*"]})
         await house.call("CreateRole", boss, role="victims-role", trust=trust, description=NOTE)
         token = await house.call("CreateToken", boss, user="victims-user")
+        access_key = await house.call("CreateAccessKey", boss, user="victims-user")
         grantee = f"secretsd:{self.vendor.account}:user/victims-user"
         grant = await house.call(
             "CreateGrant", boss, key=key.id, grantee=grantee, operations=("Decrypt",), retiring_principal=grantee
@@ -59,8 +60,8 @@ class Walls:
         self.victim = {
             "account": self.vendor.account, "key": key.id, "alias": "victims", "secret": "victims/secret",
             "user": "victims-user", "group": "victims-group", "role": "victims-role", "policy": "victims-policy",
-            "token": token.id, "grant": grant.id, "proof": PROOF, "ciphertext": _base64(made.ciphertext),
-            "caller": f"secretsd:{house.account}:user/caller",
+            "token": token.id, "access_key": access_key.id, "grant": grant.id, "proof": PROOF,
+            "ciphertext": _base64(made.ciphertext), "caller": f"secretsd:{house.account}:user/caller",
         }  # fmt: skip
         return self
 
@@ -74,6 +75,8 @@ class Walls:
             everything = document({"effect": "Allow", "action": ["*"], "principal": ["*", self.house.account]})
             for resource in ("secret/victims/secret", f"key/{self.victim['key']}"):
                 await self.house.call("PutResourcePolicy", self.vendor.boss, resource=resource, document=everything)
+            trust = document({"effect": "Allow", "action": ["AssumeRole"], "principal": ["*", self.house.account]})
+            await self.house.call("UpdateAssumeRolePolicy", self.vendor.boss, role="victims-role", trust=trust)
 
     def state(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of the other account, from the file itself."""
@@ -147,8 +150,8 @@ async def test_both_sides_let_through_what_is_listed_and_nothing_else(walls: Wal
     assert found <= ACROSS_ACCOUNTS
     # It has to be told apart from a wall against which nothing was ever thrown.
     assert found >= {
-        "CreateGrant", "Decrypt", "DescribeKey", "DescribeSecret", "Encrypt", "GenerateDataKey", "GetSecretValue",
-        "ListGrants", "PutSecretValue", "ReEncrypt",
+        "AssumeRole", "CreateGrant", "Decrypt", "DescribeKey", "DescribeSecret", "Encrypt", "GenerateDataKey",
+        "GetSecretValue", "ListGrants", "PutSecretValue", "ReEncrypt",
     }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def _plain(victim: Mapping[str, str]) -> dict[str, Any]:
         **dict.fromkeys(("key", "destination_key", "key_id"), victim["key"]),
         **{
             field: victim[field]
-            for field in ("user", "group", "role", "policy", "alias", "grant", "proof", "ciphertext")
+            for field in ("user", "group", "role", "policy", "alias", "grant", "proof", "ciphertext", "access_key")
         },
         "name": victim["secret"],
         "names": [victim["secret"]],
@@ -60,6 +60,7 @@ def _plain(victim: Mapping[str, str]) -> dict[str, Any]:
         "boundary": victim["policy"],
         "id": victim["token"],
         "prefix": "",
+        "session_name": "x",
         "text": "x",
         "target": "nowhere",
         "rotator": "random",

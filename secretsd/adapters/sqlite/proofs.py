@@ -37,9 +37,17 @@ class SqliteProofs:
         """All access keys of a user."""
         return await self._reads.many(AccessKey, "access_keys", (account, user))
 
+    async def access_keys_of_account(self, account: str, after: str, limit: int) -> Sequence[AccessKey]:
+        """Access keys by id."""
+        return await self._reads.many(AccessKey, "access_keys_of_account", (account, after, limit))
+
     async def session(self, digest: str) -> Session:
         """The session; NotFound."""
         return await self._reads.one(Session, "session", (digest,), "cannot find the session")
+
+    async def sessions_of_account(self, account: str, after: str, limit: int) -> Sequence[Session]:
+        """Sessions by digest."""
+        return await self._reads.many(Session, "sessions_of_account", (account, after, limit))
 
     async def session_of_access_key(self, access_key: str) -> Session:
         """The session that signs with this access key; NotFound."""

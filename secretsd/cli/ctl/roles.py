@@ -20,7 +20,7 @@ from secretsd.cli.ctl.holders import (
     tags_of,
 )
 from secretsd.cli.ctl.key_arguments import examples
-from secretsd.cli.ctl.output import Form, Output, moment, show_json, show_lines, show_table
+from secretsd.cli.ctl.output import Form, Output, moment, show_bytes, show_fields, show_json, show_lines, show_table
 from secretsd.cli.ctl.reach import reach
 from secretsd.cli.ctl.times import seconds
 
@@ -123,6 +123,43 @@ def revoke_sessions(ctx: typer.Context, role: Role) -> None:
     show_lines([f"role {role}: sessions opened until {moment(revoked.sessions_revoked_ms)} are no longer good"])
 
 
+def assume(
+    ctx: typer.Context,
+    role: Annotated[
+        str, typer.Argument(help="The role's name, or in full one of another account.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the session is called in audit trails.")],
+    duration: Annotated[
+        int | None, typer.Option("--for", metavar="DURATION", parser=seconds, help="15m to the role's longest.")
+    ] = None,
+    external_id: Annotated[str | None, typer.Option(help="What the role's owner and you agreed on.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="SOURCE", help="A document that narrows it: @FILE, or - to read it."),
+    ] = None,
+    output: Output = Form.RAW,
+) -> None:
+    """Become a role for a while, and print the session's token, this once."""
+    document = None if source is None else sources.read_text(source, "policy")
+    made = call(
+        ctx,
+        "AssumeRole",
+        role=role,
+        session_name=name,
+        duration_seconds=duration,
+        external_id=external_id,
+        document=document,
+    )
+    if output is Form.JSON:
+        show_json(made)
+    elif output is Form.RAW:
+        show_bytes(made.session_token.reveal())
+    else:
+        told = {"role": made.role, "session": made.session_name, "expires": moment(made.expires_ms)}
+        secrets = {"access key": made.access_key_id, "secret": made.access_key_secret.reveal().decode()}
+        show_fields({**told, **secrets, "token": made.session_token.reveal().decode()})
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this group to the program."""
     group = typer.Typer(no_args_is_help=True, help="Roles: what others may become for a while.")
@@ -132,6 +169,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(describe)
     group.command()(update)
     group.command(epilog=examples("secretsctl role trust deployer @trust.json"))(trust)
+    group.command(epilog=examples("secretsctl role assume deployer --name build-7 --for 30m"))(assume)
     group.command("revoke-sessions", epilog=examples("secretsctl role revoke-sessions deployer"))(revoke_sessions)
     delete_command(group, "role", "Its sessions end with it; bindings that lead to it have to go first.")
     attachment_commands(group, "role")

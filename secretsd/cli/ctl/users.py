@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secretsd.cli.ctl import tokens
+from secretsd.cli.ctl import access_keys, tokens
 from secretsd.cli.ctl.holders import (
     Boundary,
     Description,
@@ -114,4 +114,5 @@ def add_to(app: typer.Typer) -> None:
     boundary_commands(group, "user")
     tag_commands(group, "user")
     tokens.add_to(group)
+    access_keys.add_to(group)
     app.add_typer(group, name="user")

@@ -104,7 +104,7 @@ class NativeDialect:
             incoming.caller,
         )
         if answer.error is not None:
-            status, body, headers = problem(answer.error, answer.request_id)
+            status, body, headers = problem(answer.error, answer.request_id, oauth=operation.request.takes_form)
             return Reply(status, PROBLEM, body, answer.request_id, headers)
         if answer.stream is not None:
             stream = EventStream(answer.stream, self._encode)

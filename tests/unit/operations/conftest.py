@@ -20,7 +20,7 @@ from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Answer, Pipeline
 from secretsd.ports.rotator import RotationFailed
-from secretsd.ports.storage import Add, EventFilter, Replace, UnitOfWork
+from secretsd.ports.storage import Add, Delete, EventFilter, Replace, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.memory_escrow import MemoryEscrow
 from secretsd.testing.memory_keystore import MemoryKeyStore
@@ -129,6 +129,12 @@ class House:
         """Store a record that no operation makes, as a recorded change."""
         change = Add(record, authenticator().mac(record))
         await self.storage.commit(UnitOfWork((change,), samples.event("Added", accounts=(samples.OTHER_ACCOUNT,))))
+        self.storage.refresh()
+
+    async def drop_record(self, record: Record) -> None:
+        """Take away a record in a way that no operation does, as a recorded change."""
+        unit = UnitOfWork((Delete(record),), samples.event("Dropped", accounts=(samples.OTHER_ACCOUNT,)))
+        await self.storage.commit(unit)
         self.storage.refresh()
 
     async def set_key_state(self, key_id: str, state: KeyState) -> CMK:

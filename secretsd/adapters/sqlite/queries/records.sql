@@ -104,6 +104,10 @@ SELECT {access_keys} FROM access_keys WHERE id = ?1;
 -- The access keys of a user, in order of id.
 SELECT {access_keys} FROM access_keys WHERE account = ?1 AND user = ?2 ORDER BY id;
 
+-- access_keys_of_account (hot)
+-- An account's access keys after an id, in order of id.
+SELECT {access_keys} FROM access_keys WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
+
 -- tokens_of_access_key (hot)
 -- The tokens that an access key was used for.
 SELECT {tokens} FROM tokens WHERE access_key = ?1 AND access_key <> '' LIMIT ?2;
@@ -115,6 +119,10 @@ SELECT {tokens} FROM tokens WHERE expires_ms IS NOT NULL AND expires_ms < ?1 ORD
 -- session (hot)
 -- The session with this digest.
 SELECT {sessions} FROM sessions WHERE digest = ?1;
+
+-- sessions_of_account (hot)
+-- Sessions of an account's roles after a digest, in order of digest.
+SELECT {sessions} FROM sessions WHERE account = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3;
 
 -- session_of_access_key (hot)
 -- The session whose requests are signed with this access key.

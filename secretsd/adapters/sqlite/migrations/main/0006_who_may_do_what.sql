@@ -53,6 +53,7 @@ CREATE TABLE access_keys (
     row_mac BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX access_keys_of_user ON access_keys (account, user, id);
+CREATE INDEX access_keys_of_account ON access_keys (account, id);
 
 CREATE TABLE sessions (
     digest TEXT NOT NULL PRIMARY KEY,
@@ -71,6 +72,7 @@ CREATE TABLE sessions (
     row_mac BLOB NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_expiry ON sessions (expires_ms);
+CREATE INDEX sessions_of_account ON sessions (account, digest);
 
 CREATE TABLE proof_spaces (
     space TEXT NOT NULL PRIMARY KEY,
