@@ -25,6 +25,7 @@ NAMES = (
     "split",
     "watchers",
     "kill-switch",
+    "decisions",
     "rotations",
     "kill-hunt",
     "rotation-hunt",
