@@ -121,11 +121,23 @@ class UseCounts:
         count = self._counts.get(name) or self._count(name)
         if count.encryptions + 1 >= LIMIT:
             raise InvalidState(f"cannot encrypt under key {key_id} version {version}: it is used up, rotate it")
+        self._encrypted(name, count)
+
+    def loading(self, key_id: str, version: int) -> None:
+        """Count the known answer of a key that is loaded: a ciphertext like any other, but nobody is refused for it.
+
+        Whoever may encrypt no more has to decrypt all the same, also where the counts are too high because they were
+        lost.
+        """
+        name = (key_id, version)
+        self._encrypted(name, self._count(name))
+
+    def _encrypted(self, name: KeyName, count: _Count) -> None:
         if count.encryptions >= count.reserved_encryptions:
             self.reserve([(name, 1, 0)])
         count.encryptions += 1
         if count.encryptions == ALARM:
-            self._alarm(f"key {key_id} version {version} has made half of the ciphertexts that it may: rotate it")
+            self._alarm(f"key {name[0]} version {name[1]} has made half of the ciphertexts that it may: rotate it")
 
     def decrypting(self, key_id: str, version: int) -> None:
         """Count one decryption before it is done."""

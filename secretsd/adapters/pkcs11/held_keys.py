@@ -26,6 +26,9 @@ class UseCounter(Protocol):
     def encrypting(self, key_id: str, version: int) -> None:
         """One encryption."""
 
+    def loading(self, key_id: str, version: int) -> None:
+        """One encryption that is not refused: the known answer of a key that is loaded."""
+
     def decrypting(self, key_id: str, version: int) -> None:
         """One use that makes no ciphertext: a decryption, a signature, a MAC."""
 
@@ -134,7 +137,7 @@ class HeldKeys:
         if key.version == 0:
             return LoadedKey(made, importing.known_answer(self._session.owner, made, key.public_key))
         if key.suite in self._session.suites:
-            self._uses.encrypting(key.key_id, key.version)  # the key's known answer is a ciphertext like any other
+            self._uses.loading(key.key_id, key.version)
             return LoadedKey(made, SUITES[key.suite].known_answer(made))
         if kind.family is KeyFamily.RSA and key.usage is KeyUsage.ENCRYPT_DECRYPT:
             return LoadedKey(made, asymmetric.known_answer(self._session.owner, made, key.public_key))

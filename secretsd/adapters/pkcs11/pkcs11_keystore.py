@@ -50,7 +50,7 @@ class NoUses:
         """Never."""
         raise Internal(f"cannot use key {key_id} version {version} here")
 
-    decrypting = encrypting
+    decrypting = loading = encrypting
 
 
 class PKCS11KeyStore:

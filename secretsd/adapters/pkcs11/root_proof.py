@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def recognise(session: "TokenSession", root: "Root", fixed: Mapping[str, str]) -> None:
     """ModuleRefused where somebody with the PIN has put another root in place of this one, also while we serve.
 
-    No such person makes a trusted KEK. A fixed one has no such mark: its check value in `fixed` tells it. PKCS11Error.
+    No such person makes a trusted KEK. A fixed one has no such mark: its check value in `fixed` tells it, and beside
+    it there is no other. The MAC key of one that can be renewed is not told apart here. PKCS11Error.
     """
     kept = root.protection
     attributes.require_honest_root_key(root.kek, kept.kek, kept.kek_looser, "the root KEK")
@@ -27,6 +28,9 @@ def recognise(session: "TokenSession", root: "Root", fixed: Mapping[str, str]) -
         found = check_value(session.owner, root.kek, root.mac_key, root.kek_id, root.generation)
         if not hmac.compare_digest(found, fixed.get(root.kek_id, "")):
             raise ModuleRefused("cannot trust the token: its root is not the one that was made here")
+    elif fixed:
+        # What is fixed is never renewed. That a KEK is trusted says nothing where the module was found not to care.
+        raise ModuleRefused("cannot trust the token: it has a root beside the one that was made here")
 
 
 def prove(session: "TokenSession", root: "Root") -> None:

@@ -197,3 +197,52 @@ async def test_a_newer_root_that_somebody_planted_is_not_taken_up_while_we_serve
         assert (await keystore.status()).kek_id == key.kek_id
         assert (await keystore.generate_key(metadata())).kek_id == key.kek_id
         await keystore.close()
+
+
+OFFICER = """
+import json, sys
+module, label, pin, officer = json.load(sys.stdin)
+from pkcs11 import Attribute as A, KeyType, MechanismFlag as F, ObjectClass
+from secretsd.adapters.pkcs11 import attributes
+from secretsd.adapters.pkcs11.library import Library
+
+library = Library(module, {})
+session = library.token(label).open(rw=True, so_pin=officer, attribute_mapper=attributes.Mapper())
+known = session.create_object({A.CLASS: ObjectClass.SECRET_KEY, A.KEY_TYPE: KeyType.AES, A.VALUE: bytes(range(32)),
+    A.TOKEN: False, **attributes.KEK_ORIGINAL, A.ID: bytes(range(16)), A.LABEL: "secretsd root kek 2", A.WRAP: True,
+    A.UNWRAP: True, A.ENCRYPT: False, A.DECRYPT: False, A.SIGN: False, A.VERIFY: False, A.DERIVE: False})
+library.become_user(session, pin)
+session.create_object({A.CLASS: ObjectClass.SECRET_KEY, A.KEY_TYPE: KeyType.GENERIC_SECRET, A.VALUE: bytes(range(32)),
+    A.TOKEN: True, A.ID: bytes(range(16)), A.LABEL: "secretsd root mac 2", A.SIGN: True, A.VERIFY: True,
+    A.ENCRYPT: False, A.DECRYPT: False, A.WRAP: False, A.UNWRAP: False, **attributes.MAC_KEY})
+known.copy(attributes.KEK_COPY)
+print("planted")
+"""
+
+
+def officer(token: SoftHSM) -> None:
+    """Make a root of known value that is trusted."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", OFFICER],
+        input=json.dumps([token.module, token.token_label, token.pin, token.initialised["so_pin"]]),
+        env={**token.environment, "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ran.stdout == "planted\n", ran.stderr
+
+
+async def test_a_trusted_root_beside_a_fixed_one_is_refused(tmp_path: Path, shim: Shim) -> None:
+    """Where a module lets its user call a key trusted; here the officer stands in for such a user."""
+    now = dataclasses.replace(shim, standing=("C_WrapKey untrust 0 -1",))
+    now.fail()
+    own = SoftHSM.create(tmp_path / "own", module=str(shim.path), environment=shim.environment)
+    with KeyStoreProcess(own) as serving:
+        keystore = ProcessKeyStore(serving.path, deadline_seconds=20)
+        key = await keystore.generate_key(metadata())
+        officer(own)
+        now.fail("C_EncryptInit close-all 0 1")
+        with pytest.raises(KeyStoreUnavailable):
+            await keystore.encrypt(key, USE, TEXT, CONTEXT)
+        await keystore.close()
+        assert serving.wait() == CONFIGURATION_FAULT
+        assert "it has a root beside the one that was made here" in serving.log()

@@ -118,6 +118,21 @@ def test_the_limit_of_a_key_is_never_passed(path: Path, monkeypatch: pytest.Monk
     counts.close()
 
 
+def test_a_key_that_is_used_up_is_loaded_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(use_counts, "LIMIT", 10)
+    counts = UseCounts(path, lambda _: None, block=2)
+    for _ in range(12):
+        counts.loading(KEY, 1)
+    with pytest.raises(InvalidState, match="used up"):
+        counts.encrypting(KEY, 1)
+    counts.loading(KEY, 1)
+    assert counts.of((KEY, 1)) == 13
+    counts.close()
+    again = UseCounts(path, lambda _: None, block=2)
+    assert again.of((KEY, 1)) == 13
+    again.close()
+
+
 def test_the_limit_is_that_of_the_standard() -> None:
     assert use_counts.ALARM == 2**31
     assert use_counts.LIMIT == 2**32
