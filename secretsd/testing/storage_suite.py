@@ -6,81 +6,27 @@ A test module subclasses `StorageSuite` (and those of storage_suite_nodes) and g
 
 import asyncio
 from dataclasses import replace
-from typing import Protocol
 
 import pytest
 
 from secretsd.domain.errors import AlreadyExists, NotFound
-from secretsd.domain.records import Record, RecordAuthenticator, TamperedRecord
+from secretsd.domain.records import Record, TamperedRecord
 from secretsd.domain.rotation import RotationState
 from secretsd.domain.secrets import PENDING
 from secretsd.ports.storage import (
     Add,
-    Change,
     Delete,
     DeleteVersions,
-    EventFilter,
     Fence,
     Lease,
     LeaseLost,
-    Replace,
     StaleRecord,
     Storage,
-    UnitOfWork,
 )
 from secretsd.testing import access_samples, samples
+from secretsd.testing.storage_bench import Bench, StorageWorld, bench
 
-
-class StorageWorld(Protocol):
-    """One set of data, the storages opened on it, and a hand that edits it behind their backs."""
-
-    authenticator: RecordAuthenticator
-
-    async def open(self) -> Storage:
-        """Another storage on the same data, as another node would; the fixture closes it."""
-        ...
-
-    async def edit(self, table: str, column: str, value: str | int | bytes) -> None:
-        """Set a column of every row of a table, as a writer of storage without our keys would."""
-        ...
-
-
-class Bench:
-    """A storage and short words for what tests do with it."""
-
-    def __init__(self, storage: Storage, authenticator: RecordAuthenticator) -> None:
-        self.storage = storage
-        self.mac = authenticator.mac
-
-    async def add(self, *records: Record) -> None:
-        """Commit new records in one unit."""
-        await self.change(*(Add(record, self.mac(record)) for record in records))
-
-    async def change(self, *changes: Change, fence: Fence | None = None) -> bytes:
-        """Commit changes in one unit; the id of its event."""
-        event = samples.event("Change")
-        await self.storage.commit(UnitOfWork(changes, event, fence))
-        return event.event.id
-
-    def replace(self, before: Record, after: Record) -> Replace:
-        """The change from one to the other, authenticated."""
-        return Replace(before, after, self.mac(after))
-
-    async def events(self, account: str = samples.ACCOUNT) -> list[bytes]:
-        """All events of an account."""
-        found: list[bytes] = []
-        after = None
-        while True:
-            page, after = await self.storage.audit.lookup(EventFilter(account), after, 100)
-            found += page
-            if after is None:
-                return found
-
-
-@pytest.fixture
-async def bench(world: StorageWorld) -> Bench:
-    """A storage of the world."""
-    return Bench(await world.open(), world.authenticator)
+__all__ = ["StorageSuite", "bench"]
 
 
 async def stored(storage: Storage) -> list[Record]:

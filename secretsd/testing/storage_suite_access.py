@@ -13,7 +13,7 @@ from secretsd.domain.records import Record
 from secretsd.ports.storage import Delete, StaleRecord, Unattached
 from secretsd.testing import access_samples as access
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, bench
+from secretsd.testing.storage_bench import Bench, bench
 
 __all__ = ["AccessSuite", "bench"]
 OTHER_KEY = "99999999-2222-4333-8444-555555555555"

@@ -10,7 +10,7 @@ import pytest
 from secretsd.domain.audit import AuditRecord
 from secretsd.ports.storage import EventFilter, UnitOfWork
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, bench
+from secretsd.testing.storage_bench import Bench, bench
 
 __all__ = ["AuditSuite", "bench"]
 

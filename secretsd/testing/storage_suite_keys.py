@@ -14,7 +14,7 @@ from secretsd.domain.records import Record, TamperedRecord
 from secretsd.domain.secrets import SecretVersion
 from secretsd.ports.readers import KeyFilter
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, StorageWorld, bench
+from secretsd.testing.storage_bench import Bench, StorageWorld, bench
 
 __all__ = ["KeysSuite", "bench"]
 HERE, ELSEWHERE = samples.ACCOUNT, samples.OTHER_ACCOUNT

@@ -10,7 +10,7 @@ import pytest
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.ports.storage import DeleteVersions, RecordName, Storage
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, StorageWorld, bench
+from secretsd.testing.storage_bench import Bench, StorageWorld, bench
 
 __all__ = ["NodesSuite", "bench"]
 

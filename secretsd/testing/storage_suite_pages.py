@@ -10,7 +10,7 @@ from secretsd.domain.records import Record
 from secretsd.domain.rotation import RotationState
 from secretsd.ports.storage import DeleteSteps
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, bench
+from secretsd.testing.storage_bench import Bench, bench
 
 __all__ = ["PagesSuite", "bench"]
 

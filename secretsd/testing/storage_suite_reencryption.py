@@ -10,7 +10,7 @@ from secretsd.domain.records import TamperedRecord
 from secretsd.domain.reencryption import Place, ReEncryptionState
 from secretsd.ports.storage import Delete, StaleRecord, Unchanged
 from secretsd.testing import samples
-from secretsd.testing.storage_suite import Bench, StorageWorld, bench
+from secretsd.testing.storage_bench import Bench, StorageWorld, bench
 
 __all__ = ["ReencryptionSuite", "bench"]
 HERE, ELSEWHERE = samples.ACCOUNT, samples.OTHER_ACCOUNT

@@ -199,11 +199,12 @@ def test_a_rotator_at_work_and_the_escrow_beside_it_hold_none(keys: Keys, scan: 
         must(host, "POST", secret_path(name, "rotate"), {"rotator": "postgresql", "target": "main", "logins": ["app"]})
         assert proxy.wait_for_strike(60), "no password is changed"
         (rotator,) = host.children("rotator")
-        admins = MemoryScan([Needle("the password", ADMIN_PASSWORD.encode())])
         _, *attempts = family(rotator)
-        assert any(admins.process(pid) for pid in attempts), "it does not look where the rotator works"
-        for pid in attempts:
-            assert scan.process(pid) == []
+        # In one pass, with what must be there: an attempt is not held for long.
+        password = Needle("the password", ADMIN_PASSWORD.encode())
+        within = MemoryScan([*keys.needles(), password])
+        found = {sighting.needle for pid in attempts for sighting in within.process(pid)}
+        assert found == {password.name}, "or it does not look where the rotator works"
         escrow = host.state_dir / "escrow" / "candidates"
         assert escrow.stat().st_size > 0
         assert scan.files([escrow]) == []

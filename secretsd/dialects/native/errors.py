@@ -69,12 +69,12 @@ def problem(
 ) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and further headers of the answer to an error; `status` replaces the kind's own.
 
-    With `oauth` it is one of OAuth 2.0's as well; whatever that has no word for is `invalid_request`.
+    With `oauth` it is one of OAuth 2.0's as well, where the caller is what is wrong: that has no word for the rest.
     """
     code = status or STATUS[error.kind]
     kind = error.kind.value
     body = Problem(title=TITLES[code], status=code, detail=error.message, kind=kind, request_id=request_id)
-    if oauth:
+    if oauth and code < 429:
         body = OAuthProblem(**msgspec.structs.asdict(body), error=_NAMES.get(kind, "invalid_request"))
     headers: dict[str, str] = {}
     if code in (429, 503):

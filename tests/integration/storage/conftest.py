@@ -14,7 +14,7 @@ import pytest
 
 from secretsd.adapters.sqlite import SqliteStorage
 from secretsd.testing.storage import authenticator, temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 
 NURSERY = Path(__file__).with_name("nursery.py")
 

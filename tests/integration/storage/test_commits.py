@@ -17,7 +17,7 @@ from secretsd.domain.errors import Internal, NotFound, StorageUnavailable, Throt
 from secretsd.ports.storage import Add, EventFilter, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.storage import temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 
 
 def log_descriptors(path: Path) -> set[int]:

@@ -12,7 +12,7 @@ from secretsd.domain.errors import Internal, StorageUnavailable, Throttled
 from secretsd.ports.storage import EventFilter
 from secretsd.testing import samples
 from secretsd.testing.storage import authenticator, temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 
 
 def second_process(tmp_path: Path) -> apsw.Connection:

@@ -12,7 +12,7 @@ from secretsd.domain.errors import StorageUnavailable
 from secretsd.ports.storage import Add, DeleteVersions
 from secretsd.testing import samples
 from secretsd.testing.storage import temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 
 USER = ("users", (samples.ACCOUNT, "ann"))
 

@@ -13,7 +13,7 @@ import pytest
 from secretsd.domain.errors import StorageUnavailable
 from secretsd.testing import samples
 from secretsd.testing.storage import authenticator, temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 
 pytestmark = pytest.mark.needs_root
 

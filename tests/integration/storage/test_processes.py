@@ -10,7 +10,7 @@ from secretsd.adapters.sqlite import SqliteStorage
 from secretsd.ports.storage import EventFilter
 from secretsd.testing import samples
 from secretsd.testing.storage import temporary_storage
-from secretsd.testing.storage_suite import Bench
+from secretsd.testing.storage_bench import Bench
 from tests.integration.storage.conftest import Workers
 
 ROUNDS = 12
