@@ -66,7 +66,7 @@ async def _parts(parts: Worker, caller: Caller, repeats: int) -> list[tuple[str,
     operations = catalogue()
     routes, reader = Routes(operations.values()), Reader(operations["GetSecretValue"])
     rows = parts.parts.rows
-    authenticator = Authenticator(rows, CredentialSecrets(rows, parts.parts.keystore))
+    authenticator = Authenticator(rows, CredentialSecrets(rows, parts.parts.keystore), parts.parts.jwt_proofs)
     principal = await authenticator.principal(caller, 0)
     resource = Resource(parts.account, f"secret/{NAME}")
     secret = await rows.secret(parts.account, NAME)

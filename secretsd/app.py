@@ -15,6 +15,7 @@ from secretsd import settings as settings_module
 from secretsd.adapters import child
 from secretsd.adapters.calendar import TriggerCalendar
 from secretsd.adapters.file_escrow import FileEscrow
+from secretsd.adapters.jwks.fetcher import JwksFetcher
 from secretsd.adapters.keystore_process.client import ProcessKeyStore
 from secretsd.adapters.keystore_process.lanes import LaneKeyStore
 from secretsd.adapters.rotator_host.client import ProcessRotatorHost
@@ -111,6 +112,9 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             max_watchers=settings.limits.max_watchers,
             min_interval_seconds=settings.rotation.min_interval_seconds,
             min_grace_seconds=settings.rotation.min_grace_seconds,
+            issuer_keys=JwksFetcher(
+                settings.token_issuers.ca_file, plain_loopback=settings.token_issuers.plain_loopback
+            ),
         )
         if configuration.first_start is not None:
             await _first_start(parts, configuration.first_start)

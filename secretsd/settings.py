@@ -105,6 +105,18 @@ class RotationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenIssuerSettings:
+    """How the keys of token issuers are fetched from their URLs."""
+
+    ca_file: str | None = setting(
+        None, "The authorities that the servers' certificates are checked by, in PEM; null: those of the host."
+    )
+    plain_loopback: bool = setting(
+        False, "Also fetch by http from an address of this host: whoever listens there says who everybody is."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """What a caller may take."""
 
@@ -132,6 +144,7 @@ class Settings:
     users: UserSettings = field(default_factory=UserSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     rotation: RotationSettings = field(default_factory=RotationSettings)
+    token_issuers: TokenIssuerSettings = field(default_factory=TokenIssuerSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     @property
@@ -211,6 +224,8 @@ def check(settings: Settings) -> list[str]:
     for name in ("state_dir", "runtime_dir"):
         if not Path(getattr(settings, name)).is_absolute():
             problems.append(f"cannot use {name}: it is not an absolute path")
+    if not Path(settings.token_issuers.ca_file or "/").is_absolute():
+        problems.append("cannot use token_issuers.ca_file: it is not an absolute path")
     if not Path(settings.rotation.escrow_dir or "/").is_absolute():
         problems.append("cannot use rotation.escrow_dir: it is not an absolute path")
     elif Path(os.path.normpath(settings.escrow_dir)).is_relative_to(os.path.normpath(settings.storage_dir)):

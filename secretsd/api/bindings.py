@@ -5,12 +5,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from secretsd.api.fields import Limit, PageToken, Request, Response, Word
+from secretsd.domain.token_claims import MAX_PROOF_LENGTH, TOKEN_PROOF
 
 Proof = Annotated[
     str,
     Meta(
-        pattern=r"^unix:uid/(?:0|[1-9][0-9]{0,9})$(?![\s\S])",
-        description="A proof of identity: unix:uid/<n>, the uid of the process at the other end of the Unix socket.",
+        pattern=rf"^(?:unix:uid/(?:0|[1-9][0-9]{{0,9}})|{TOKEN_PROOF})$(?![\s\S])",
+        max_length=MAX_PROOF_LENGTH,
+        description="A proof of identity: unix:uid/<n>, the uid of the process at the other end of the Unix socket; or "
+        "jwt:<token issuer>/<claim>=<value>,…, what a JWT says, its values percent-encoded.",
     ),
 ]
 

@@ -23,6 +23,7 @@ from secretsd.cli.ctl import (
     rotation,
     stored,
     targets,
+    token_issuers,
     users,
     watching,
 )
@@ -65,7 +66,9 @@ def application() -> typer.Typer:
     app.callback()(start)
     for part in (stored, watching, everyday, encryption, rotation, generic):
         part.add_to(app)
-    for group in (keys, aliases, users, groups, roles, policies, resource_policies, grants, bindings, targets, audit):
+    for group in (keys, aliases, users, groups, roles, policies, resource_policies, grants):
+        group.add_to(app)
+    for group in (bindings, token_issuers, targets, audit):
         group.add_to(app)
     return app
 

@@ -247,6 +247,16 @@ from secretsd.api.targets import (
     TargetDescription,
     UpdateTargetRequest,
 )
+from secretsd.api.token_issuers import (
+    CreateTokenIssuerRequest,
+    DeleteTokenIssuerRequest,
+    DescribeTokenIssuerRequest,
+    ListTokenIssuersRequest,
+    ListTokenIssuersResponse,
+    TokenIssuerDeletedResponse,
+    TokenIssuerDescription,
+    UpdateTokenIssuerRequest,
+)
 from secretsd.api.tokens import (
     CreateTokenRequest,
     CreateTokenResponse,
@@ -525,6 +535,34 @@ class GeneratedCalls(ABC):
             "CreateToken", CreateTokenRequest(user=user, ttl_seconds=ttl_seconds), CreateTokenResponse
         )
 
+    async def create_token_issuer(
+        self,
+        *,
+        token_issuer: str,
+        account: str,
+        issuer: str,
+        audience: str,
+        claims: tuple[str, ...] = ("sub",),
+        required: Mapping[str, str] = _NOTHING,
+        keys: str | None = None,
+        keys_url: str | None = None,
+    ) -> TokenIssuerDescription:
+        """Let the JWTs of an issuer prove who is calling, for one account."""
+        return await self.exchange(
+            "CreateTokenIssuer",
+            CreateTokenIssuerRequest(
+                token_issuer=token_issuer,
+                account=account,
+                issuer=issuer,
+                audience=audience,
+                claims=claims,
+                required=required,
+                keys=keys,
+                keys_url=keys_url,
+            ),
+            TokenIssuerDescription,
+        )
+
     async def create_user(
         self,
         *,
@@ -626,6 +664,12 @@ class GeneratedCalls(ABC):
         """End a token, at once on every node."""
         return await self.exchange("DeleteToken", DeleteTokenRequest(user=user, id=id), DoneResponse)
 
+    async def delete_token_issuer(self, token_issuer: str) -> TokenIssuerDeletedResponse:
+        """Let no JWT of an issuer prove anything any more; it stays while its account has bindings of such proofs."""
+        return await self.exchange(
+            "DeleteTokenIssuer", DeleteTokenIssuerRequest(token_issuer=token_issuer), TokenIssuerDeletedResponse
+        )
+
     async def delete_user(self, user: str) -> DoneResponse:
         """End a user whom no token, access key or binding leads to any more."""
         return await self.exchange("DeleteUser", DeleteUserRequest(user=user), DoneResponse)
@@ -685,6 +729,12 @@ class GeneratedCalls(ABC):
     async def describe_target(self, target: str) -> TargetDescription:
         """Tell all about a target but its administrator's password."""
         return await self.exchange("DescribeTarget", DescribeTargetRequest(target=target), TargetDescription)
+
+    async def describe_token_issuer(self, token_issuer: str) -> TokenIssuerDescription:
+        """Tell all about a token issuer, and how the keys at its URL are doing."""
+        return await self.exchange(
+            "DescribeTokenIssuer", DescribeTokenIssuerRequest(token_issuer=token_issuer), TokenIssuerDescription
+        )
 
     async def describe_user(self, user: str) -> UserDescription:
         """Tell which policies and groups a user has, and what bounds him."""
@@ -1179,6 +1229,12 @@ class GeneratedCalls(ABC):
             "ListTargets", ListTargetsRequest(limit=limit, next_token=next_token), ListTargetsResponse
         )
 
+    async def list_token_issuers(self, *, limit: int = 100, next_token: str | None = None) -> ListTokenIssuersResponse:
+        """List the token issuers of this daemon."""
+        return await self.exchange(
+            "ListTokenIssuers", ListTokenIssuersRequest(limit=limit, next_token=next_token), ListTokenIssuersResponse
+        )
+
     async def list_tokens(self, user: str) -> ListTokensResponse:
         """List a user's tokens without what proves them."""
         return await self.exchange("ListTokens", ListTokensRequest(user=user), ListTokensResponse)
@@ -1523,6 +1579,30 @@ class GeneratedCalls(ABC):
             TargetDescription,
         )
 
+    async def update_token_issuer(
+        self,
+        token_issuer: str,
+        *,
+        audience: str | None = None,
+        claims: tuple[str, ...] | None = None,
+        required: Mapping[str, str] | None = None,
+        keys: str | None = None,
+        keys_url: str | None = None,
+    ) -> TokenIssuerDescription:
+        """Change a token issuer; at once a token is good only if it is so by what is said now."""
+        return await self.exchange(
+            "UpdateTokenIssuer",
+            UpdateTokenIssuerRequest(
+                token_issuer=token_issuer,
+                audience=audience,
+                claims=claims,
+                required=required,
+                keys=keys,
+                keys_url=keys_url,
+            ),
+            TokenIssuerDescription,
+        )
+
     async def update_user(
         self, user: str, *, description: str | None = None, service: bool | None = None
     ) -> UserDescription:
@@ -1605,6 +1685,7 @@ ROUTES: dict[str, Route] = {
     "CreateSecret": Route("POST", "secrets", None, "", CreateSecretRequest, CreateSecretResponse),
     "CreateTarget": Route("POST", "targets", None, "", CreateTargetRequest, TargetDescription),
     "CreateToken": Route("POST", "users", "user", "create-token", CreateTokenRequest, CreateTokenResponse),
+    "CreateTokenIssuer": Route("POST", "token-issuers", None, "", CreateTokenIssuerRequest, TokenIssuerDescription),
     "CreateUser": Route("POST", "users", None, "", CreateUserRequest, UserDescription),
     "Decrypt": Route("POST", "ciphertexts", None, "decrypt", DecryptRequest, DecryptResponse),
     "DeleteAccessKey": Route("POST", "users", "user", "delete-access-key", DeleteAccessKeyRequest, DoneResponse),
@@ -1627,6 +1708,9 @@ ROUTES: dict[str, Route] = {
     "DeleteSecret": Route("DELETE", "secrets", "name", "", DeleteSecretRequest, DeleteSecretResponse),
     "DeleteTarget": Route("DELETE", "targets", "target", "", DeleteTargetRequest, TargetDeletedResponse),
     "DeleteToken": Route("POST", "users", "user", "delete-token", DeleteTokenRequest, DoneResponse),
+    "DeleteTokenIssuer": Route(
+        "DELETE", "token-issuers", "token_issuer", "", DeleteTokenIssuerRequest, TokenIssuerDeletedResponse
+    ),
     "DeleteUser": Route("DELETE", "users", "user", "", DeleteUserRequest, DoneResponse),
     "DeleteUserPermissionsBoundary": Route(
         "DELETE", "users", "user", "boundary", DeleteUserPermissionsBoundaryRequest, UserDescription
@@ -1643,6 +1727,9 @@ ROUTES: dict[str, Route] = {
     "DescribeRotation": Route("GET", "secrets", "name", "rotation", DescribeRotationRequest, RotationStatus),
     "DescribeSecret": Route("GET", "secrets", "name", "", DescribeSecretRequest, SecretDescription),
     "DescribeTarget": Route("GET", "targets", "target", "", DescribeTargetRequest, TargetDescription),
+    "DescribeTokenIssuer": Route(
+        "GET", "token-issuers", "token_issuer", "", DescribeTokenIssuerRequest, TokenIssuerDescription
+    ),
     "DescribeUser": Route("GET", "users", "user", "", DescribeUserRequest, UserDescription),
     "DestroyKeyVersion": Route(
         "POST", "keys", "key", "destroy-version", DestroyKeyVersionRequest, DestroyKeyVersionResponse
@@ -1748,6 +1835,7 @@ ROUTES: dict[str, Route] = {
     ),
     "ListSecrets": Route("GET", "secrets", None, "", ListSecretsRequest, ListSecretsResponse),
     "ListTargets": Route("GET", "targets", None, "", ListTargetsRequest, ListTargetsResponse),
+    "ListTokenIssuers": Route("GET", "token-issuers", None, "", ListTokenIssuersRequest, ListTokenIssuersResponse),
     "ListTokens": Route("GET", "users", "user", "tokens", ListTokensRequest, ListTokensResponse),
     "ListUserPolicies": Route(
         "GET", "users", "user", "inline-policies", ListUserPoliciesRequest, ListInlinePoliciesResponse
@@ -1803,6 +1891,9 @@ ROUTES: dict[str, Route] = {
         "POST", "secrets", "name", "move-stage", UpdateSecretVersionStageRequest, StagesResponse
     ),
     "UpdateTarget": Route("PATCH", "targets", "target", "", UpdateTargetRequest, TargetDescription),
+    "UpdateTokenIssuer": Route(
+        "PATCH", "token-issuers", "token_issuer", "", UpdateTokenIssuerRequest, TokenIssuerDescription
+    ),
     "UpdateUser": Route("PATCH", "users", "user", "", UpdateUserRequest, UserDescription),
     "ValidatePolicy": Route("POST", "policies", None, "validate", ValidatePolicyRequest, ValidatePolicyResponse),
     "Verify": Route("POST", "keys", "key", "verify", VerifyRequest, VerifyResponse),

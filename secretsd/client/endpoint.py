@@ -13,7 +13,7 @@ from secretsd.client.errors import ClientError
 from secretsd.domain.sensitive import Plaintext
 
 DEFAULT_SOCKET = Path("/run/secretsd/secretsd.sock")
-_TOKEN = re.compile(rb"[\x21-\x7e]{1,4096}")
+_TOKEN = re.compile(rb"[\x21-\x7e]{1,16384}")  # a JWT may be long
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def checked_token(data: bytes, what: str) -> Plaintext:
     """The token without the line break that ends a file; ClientError names `what` when it cannot go into a header."""
     data = data.rstrip(b"\r\n")
     if not _TOKEN.fullmatch(data):
-        raise ClientError(f"cannot use the {what}: it is not 1 to 4096 visible ASCII characters")
+        raise ClientError(f"cannot use the {what}: it is not 1 to 16384 visible ASCII characters")
     return Plaintext(data)
 
 

@@ -9,6 +9,7 @@ from secretsd.domain.principals import Principal
 from secretsd.domain.proofs import Binding
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.credential_secrets import CredentialSecrets
+from secretsd.operations.jwt_proofs import JwtProofs, is_jwt
 from secretsd.operations.request_facts import Way
 from secretsd.operations.rows import Rows
 
@@ -34,7 +35,7 @@ class Caller:
     certificate. A connection keeps its caller from request to request, so that a token is digested once; never changed.
     """
 
-    __slots__ = ("digest", "proofs", "source", "token", "way")
+    __slots__ = ("digest", "is_jwt", "proofs", "source", "token", "way")
 
     def __init__(
         self,
@@ -48,15 +49,18 @@ class Caller:
         self.way = way or Way(uid=uid)
         self.proofs = proofs if uid is None else (*proofs, f"unix:uid/{uid}")
         self.token = token
-        self.digest = token_digest(token) if token is not None and len(token) in _LENGTHS else None
+        self.is_jwt = token is not None and is_jwt(token)
+        known = self.is_jwt or (token is not None and len(token) in _LENGTHS)
+        self.digest = token_digest(token) if token is not None and known else None
 
 
 class Authenticator:
     """A token wins over what the connection proves; one that proves nothing is an error, not a fall-back."""
 
-    def __init__(self, rows: Rows, secrets: CredentialSecrets) -> None:
+    def __init__(self, rows: Rows, secrets: CredentialSecrets, jwt_proofs: JwtProofs) -> None:
         self._rows = rows
         self._secrets = secrets
+        self._jwt_proofs = jwt_proofs
 
     async def principal(self, caller: Caller, now_ms: int) -> Principal:
         """Who is calling; Unauthenticated when nothing proves it."""
@@ -65,8 +69,7 @@ class Authenticator:
                 return await self._by_token(caller, now_ms)
             for proof in caller.proofs:
                 if (binding := await self._bound(proof)) is not None:
-                    path = f"role/{binding.role}" if binding.role else f"user/{binding.user}"
-                    return Principal(binding.account, path, proof)
+                    return _bound_to(binding)
         except NotFound:
             pass
         raise Unauthenticated
@@ -82,6 +85,8 @@ class Authenticator:
             raise Unauthenticated
         if caller.digest is None:
             return await self._by_access_key(caller.token.reveal())
+        if caller.is_jwt:
+            return await self._by_jwt(caller.token, caller.digest, now_ms)
         if caller.token.reveal().startswith(SESSION_PREFIX.encode()):
             return await self._by_session(caller.digest, now_ms)
         found = await self._rows.token(caller.digest)
@@ -91,6 +96,15 @@ class Authenticator:
             raise Unauthenticated
         await self._require_older(found.account, found.user, found.created_ms)
         return Principal(found.account, f"user/{found.user}", f"token/{found.id}", issued_ms=found.created_ms)
+
+    async def _by_jwt(self, token: Plaintext, digest: str, now_ms: int) -> Principal:
+        """Good where its proof is bound in the account of its issuer; another account's binding of it leads nowhere."""
+        found = self._jwt_proofs.hit(digest, now_ms) or await self._jwt_proofs.proven(token, digest, now_ms)
+        binding = await self._bound(found.proof)
+        if binding is None or binding.account != found.account:
+            self._jwt_proofs.unbound(found)
+            raise Unauthenticated
+        return _bound_to(binding, found.issued_ms)
 
     async def _by_access_key(self, given: bytes) -> Principal:
         """The user of an access key, while that is active; what is given is compared in constant time."""
@@ -120,3 +134,8 @@ class Authenticator:
             raise Unauthenticated
         proof = f"session/{found.access_key}"
         return Principal(found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms)
+
+
+def _bound_to(binding: Binding, issued_ms: int | None = None) -> Principal:
+    path = f"role/{binding.role}" if binding.role else f"user/{binding.user}"
+    return Principal(binding.account, path, binding.proof, issued_ms=issued_ms)

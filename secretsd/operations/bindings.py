@@ -14,6 +14,7 @@ from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
+from secretsd.operations.token_issuers import require_own_issuer
 from secretsd.ports.storage import Delete
 
 
@@ -22,6 +23,7 @@ async def create_binding(call: Call, request: CreateBindingRequest) -> BindingDe
     """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
     user = await call.parts.rows.user(call.account, request.user)
     await require_operator_for_holder(call, user)
+    await require_own_issuer(call, request.proof)
     binding = Binding(request.proof, call.account, user.name, call.time_ms)
     call.rest_on(user)
     await call.commit(call.add(binding))

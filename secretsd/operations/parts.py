@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.cache import RowCache
+from secretsd.operations.jwt_proofs import JwtProofs
 from secretsd.operations.key_pairs import KeyPairs
 from secretsd.operations.read_barrier import ReadBarrier
 from secretsd.operations.rows import Rows
 from secretsd.operations.sealing import Sealer
 from secretsd.operations.watchers import Watchers
 from secretsd.ports.escrow import Escrow
+from secretsd.ports.issuer_keys import IssuerKeys, NoIssuerKeys
 from secretsd.ports.keystore import KeyStore
 from secretsd.ports.rotator import RotatorHost
 from secretsd.ports.storage import Storage
@@ -35,6 +37,8 @@ class Parts:
     barrier: ReadBarrier
     watchers: Watchers
     key_pairs: KeyPairs
+    issuer_keys: IssuerKeys
+    jwt_proofs: JwtProofs
     min_interval_seconds: int
     min_grace_seconds: int
 
@@ -54,9 +58,11 @@ def assemble(
     max_watchers: int = 1_000,
     min_interval_seconds: int = 3600,
     min_grace_seconds: int = 60,
+    issuer_keys: IssuerKeys | None = None,
 ) -> Parts:
     """The parts of one worker. The bounds are those of the settings of the same names."""
     cache = RowCache(storage, max_rows)
+    issuer_keys = issuer_keys or NoIssuerKeys()
     rows = Rows(storage, cache)
     authorizer = Authorizer(rows, cache)
     return Parts(
@@ -74,6 +80,8 @@ def assemble(
         ReadBarrier(rows, cache),
         Watchers(storage, rows, cache, authorizer, clock, max_watchers),
         KeyPairs(),
+        issuer_keys,
+        JwtProofs(storage, cache, issuer_keys),
         min_interval_seconds,
         min_grace_seconds,
     )

@@ -68,7 +68,7 @@ class Pipeline:
         self.parts = parts
         self.counts: dict[tuple[str, str], int] = {}
         self.storage_failures = 0
-        self._authenticator = Authenticator(parts.rows, CredentialSecrets(parts.rows, parts.keystore))
+        self._authenticator = Authenticator(parts.rows, CredentialSecrets(parts.rows, parts.keystore), parts.jwt_proofs)
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._lines = Lines()

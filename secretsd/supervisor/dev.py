@@ -66,6 +66,7 @@ def dev_settings(state_dir: Path, listen: str, socket: Path | None) -> Settings:
         "runtime_dir": str(state_dir / "run"),
         "keystore": {"pin_file": str(state_dir / "pin")},
         "rotation": {"rotators": ["postgresql", "random"], "min_interval_seconds": 1, "min_grace_seconds": 1},
+        "token_issuers": {"plain_loopback": True},
     }
     path = state_dir / "secretsd.yaml"
     if path.exists():

@@ -57,7 +57,7 @@ class Connection(WritingHalf):
             access_log=None,  # aiohttp itself tests for it; the audit trail is our log
             max_line_size=limits.max_line_bytes,
             max_headers=limits.max_headers,
-            max_field_size=limits.max_line_bytes,
+            max_field_size=limits.max_field_bytes,
             auto_decompress=False,
         )
         self._dialect = dialect

@@ -31,7 +31,8 @@ def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext |
     """
     if type(message) is not RawRequestMessage:  # then it is the parser's error in the place of a request
         if isinstance(message.exc, LineTooLong):
-            raise Refused(431, LimitExceeded(f"cannot read the request: a line is over {limits.max_line_bytes} bytes"))
+            most = f"{limits.max_line_bytes} bytes, or a header field over {limits.max_field_bytes}"
+            raise Refused(431, LimitExceeded(f"cannot read the request: its first line is over {most}"))
         if str(message.message).startswith("Too many headers"):  # aiohttp has no type of its own for it
             raise Refused(431, LimitExceeded(f"cannot read the request: more than {limits.max_headers} headers"))
         raise Refused(400, InvalidRequest("cannot read the request: it is not HTTP/1.1 as we accept it"))

@@ -11,6 +11,7 @@ class Limits:
 
     `max_head_bytes` bounds what is held of a head that comes in pieces, `max_bodies_bytes` the bodies of all
     connections together: one of either is small, thousands of them from callers whom nobody proved need not be.
+    `max_field_bytes` is for a header's value: the largest JWT (operations.jwt_proofs) with `Bearer ` before it.
     `linger_seconds` is how long a refused peer may go on sending before its connection is cut.
     """
 
@@ -20,6 +21,7 @@ class Limits:
     idle_seconds: float = 300.0
     linger_seconds: float = 2.0
     max_line_bytes: int = 8190
+    max_field_bytes: int = 16 * 1024 + 64
     max_headers: int = 64
     max_head_bytes: int = 32 * 1024
     max_body_bytes: int = 512 * 1024

@@ -58,7 +58,9 @@ ONLY_IN = {
     "apsw": ("secretsd.adapters.sqlite",),
     "gmssl_pyx": ("secretsd.adapters.sm",),
     "apscheduler": ("secretsd.adapters",),
-    "aiohttp": ("secretsd.transport", "secretsd.client"),
+    # adapters.jwks asks issuers for their keys: a client with a deadline for the whole, which http.client has not.
+    "aiohttp": ("secretsd.transport", "secretsd.client", "secretsd.adapters.jwks"),
+    "jwt": ("secretsd.operations.jwks",),
     "typer": ("secretsd.cli",),
     "rich": ("secretsd.cli",),
     "psycopg": ("secretsd_rotators.postgresql", "secretsd.testing"),

@@ -13,7 +13,7 @@ import pytest
 
 from secretsd.api.fields import Request, Response, Word, show_value
 from secretsd.domain.across_accounts import ACROSS_ACCOUNTS
-from secretsd.domain.proofs import Binding
+from secretsd.domain.proofs import Binding, TokenIssuer
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.catalogue import catalogue
@@ -57,11 +57,14 @@ class Walls:
             "CreateGrant", boss, key=key.id, grantee=grantee, operations=("Decrypt",), retiring_principal=grantee
         )
         await house.add_record(Binding(PROOF, self.vendor.account, "victims-user", 1))
+        issuer = ("https://issuer.of.the.victim", "victim", "", "https://issuer.of.the.victim/keys", ("sub",))
+        await house.add_record(TokenIssuer("victims-issuer", self.vendor.account, *issuer))
         self.victim = {
             "account": self.vendor.account, "key": key.id, "alias": "victims", "secret": "victims/secret",
             "user": "victims-user", "group": "victims-group", "role": "victims-role", "policy": "victims-policy",
             "token": token.id, "access_key": access_key.id, "grant": grant.id, "proof": PROOF,
             "ciphertext": _base64(made.ciphertext), "caller": f"secretsd:{house.account}:user/caller",
+            "token_issuer": "victims-issuer",
         }  # fmt: skip
         return self
 

@@ -51,7 +51,18 @@ def _plain(victim: Mapping[str, str]) -> dict[str, Any]:
         **dict.fromkeys(("key", "destination_key", "key_id"), victim["key"]),
         **{
             field: victim[field]
-            for field in ("user", "group", "role", "policy", "alias", "grant", "proof", "ciphertext", "access_key")
+            for field in (
+                "user",
+                "group",
+                "role",
+                "policy",
+                "alias",
+                "grant",
+                "proof",
+                "ciphertext",
+                "access_key",
+                "token_issuer",
+            )
         },
         "name": victim["secret"],
         "names": [victim["secret"]],
@@ -72,6 +83,9 @@ def _plain(victim: Mapping[str, str]) -> dict[str, Any]:
         "version": 1,
         "wrapping_algorithm": "RSAES_OAEP_SHA_256",
         "force": True,
+        "issuer": "https://issuer.of.the.victim",
+        "audience": "victim",
+        "keys_url": "https://issuer.of.the.caller",
     }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from secretsd.api.bindings import BindingDescription
     from secretsd.client import Client
 
-Proof = Annotated[str, typer.Argument(help="Such as unix:uid/1000.", show_default=False)]
+Proof = Annotated[str, typer.Argument(help="Such as unix:uid/1000, or jwt:ISSUER/sub=ann.", show_default=False)]
 
 
 def create(ctx: typer.Context, proof: Proof, user: User) -> None:

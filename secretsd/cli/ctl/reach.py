@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from secretsd.client import Client
 
 Result = TypeVar("Result")
-MAX_TOKEN_FILE_BYTES = 8192
+MAX_TOKEN_FILE_BYTES = 16 * 1024 + 2
 
 
 @dataclass(frozen=True, slots=True)

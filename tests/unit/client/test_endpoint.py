@@ -56,7 +56,7 @@ def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("token", ["two words", "line\nbreak", "käse", "x" * 4097, "\x00"])
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "käse", "x" * 16385, "\x00"])
 def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(ClientError) as caught:
         Endpoint.choose(environment={"SECRETSD_TOKEN": token})

@@ -1,0 +1,1 @@
+"""Fetches the keys that issuers of JWTs publish."""
