@@ -21,7 +21,6 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import events
 from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.catalogue import catalogue
-from secretsd.operations.credential_secrets import CredentialSecrets
 from secretsd.operations.ids import new_request_id
 from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 
@@ -65,8 +64,9 @@ async def _create(parts: Worker) -> None:
 async def _parts(parts: Worker, caller: Caller, repeats: int) -> list[tuple[str, float]]:
     operations = catalogue()
     routes, reader = Routes(operations.values()), Reader(operations["GetSecretValue"])
-    rows = parts.parts.rows
-    authenticator = Authenticator(rows, CredentialSecrets(rows, parts.parts.keystore), parts.parts.jwt_proofs)
+    found = parts.parts
+    rows = found.rows
+    authenticator = Authenticator(rows, found.jwt_proofs, found.access_key_proofs, found.tls_proofs)
     principal = await authenticator.principal(caller, 0)
     resource = Resource(parts.account, f"secret/{NAME}")
     secret = await rows.secret(parts.account, NAME)

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,10 +26,12 @@ from secretsd.dialects.native.dialect import NativeDialect
 from secretsd.dialects.native.openapi import document_page
 from secretsd.dialects.native.pages import health_page, metrics_page
 from secretsd.domain.errors import KeyStoreUnavailable, SecretsdError, StorageUnavailable
+from secretsd.domain.limits import Quotas
 from secretsd.domain.records import RecordAuthenticator
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.bootstrap import ensure_first_account, ensure_token
 from secretsd.operations.catalogue import catalogue
+from secretsd.operations.limits import CallerLimits
 from secretsd.operations.parts import Parts, assemble
 from secretsd.operations.pipeline import Pipeline
 from secretsd.services.escrow import EscrowKeeper
@@ -38,12 +41,14 @@ from secretsd.services.health import Health
 from secretsd.services.key_deletion import KeyDeletions
 from secretsd.services.key_reencryption import ReEncryptions
 from secretsd.services.key_rotation import KeyRotations
+from secretsd.services.proof_uses import NotedUses
 from secretsd.services.root_rewrap import RootRewraps
 from secretsd.services.rotation import Rotations
 from secretsd.services.secret_deletion import SecretDeletions
 from secretsd.settings import Settings
 from secretsd.transport.limits import Limits
 from secretsd.transport.listener import Listener
+from secretsd.transport.tls import CannotUseCertificate, NoAnchors, PlainRefused, TlsContexts, served_by
 
 log = logging.getLogger("secretsd.worker")
 DRAIN_SECONDS = 5.0
@@ -74,6 +79,11 @@ def main() -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, configuration))
+    except PlainRefused as error:
+        child.refuse(str(error))
+    except CannotUseCertificate as error:
+        log.error("%s", error)  # it may be whole again at the next start
+        sys.exit(1)
     except SecretsdError as error:
         log.error("%s", error.message)  # the supervisor starts another worker, which may find it better
         sys.exit(1)
@@ -115,10 +125,16 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             issuer_keys=JwksFetcher(
                 settings.token_issuers.ca_file, plain_loopback=settings.token_issuers.plain_loopback
             ),
+            quotas=Quotas(**asdict(settings.quotas)),
         )
         if configuration.first_start is not None:
             await _first_start(parts, configuration.first_start)
-        pipeline = Pipeline(parts, settings.limits.max_in_flight)
+        caller_limits = CallerLimits(
+            settings.limits.requests_per_principal,
+            settings.limits.requests_per_account,
+            settings.limits.free_failed_proofs,
+        )
+        pipeline = Pipeline(parts, settings.limits.max_in_flight, caller_limits)
         keeper = EscrowKeeper(pipeline)
         await keeper.replay()  # before anything is served or rotated: what is made first would take a lost number
         health = Health(keystore, storage, lambda: pipeline.storage_failures)
@@ -140,14 +156,19 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
             max_connections=settings.limits.max_connections,
         )
         shared = settings.workers > 1
-        listeners += [Listener(child.listener(fd), dialect, limits, shared=shared) for fd in configuration.listen_fds]
+        tls = _tls(settings, parts)
+        for fd in configuration.listen_fds:
+            opened = child.listener(fd)
+            listeners.append(Listener(opened, dialect, limits, shared=shared, tls=served_by(opened, tls)))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.reload if tls is not None else _nothing)
         for listener in listeners:
             listener.start()
         rotations = Rotations(pipeline)
         deletions = (SecretDeletions(pipeline), KeyDeletions(pipeline))
         on_keys = (KeyRotations(pipeline), ReEncryptions(pipeline), rewraps)
+        noted = NotedUses(parts.proof_uses)
         expired = (ExpiredGrants(pipeline), ExpiredCredentials(pipeline))
-        services = (rotations, *deletions, *on_keys, *expired, keeper, health)
+        services = (rotations, *deletions, *on_keys, *expired, noted, keeper, health)
         running = [asyncio.create_task(service.run()) for service in services]
         child.settle()
         control.ready()
@@ -157,10 +178,23 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
                 log.error("cannot go on: a service ended")
             task.cancel()
         await asyncio.gather(*(listener.stop(DRAIN_SECONDS) for listener in listeners))
+        await noted.ensure()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await rotations.settled()
     control.close()
+
+
+def _tls(settings: Settings, parts: Parts) -> TlsContexts | None:
+    certificate, private_key = settings.http.certificate, settings.http.private_key
+    if certificate is None or private_key is None:
+        return None
+    anchors = parts.tls_proofs if settings.http.client_certificates else NoAnchors()
+    return TlsContexts(Path(certificate), Path(private_key), anchors)
+
+
+def _nothing() -> None:
+    """There is nothing to read again."""
 
 
 async def _patiently(keystore: LaneKeyStore) -> Plaintext:

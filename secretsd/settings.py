@@ -11,6 +11,9 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 import yaml
 
+CREDENTIAL = "credential:"
+"""Before the name of a file that systemd hands over (LoadCredential=)."""
+CALLER_LIMITS = ("requests_per_principal", "requests_per_account", "free_failed_proofs")
 DEFAULT_CONFIG = Path("/etc/secretsd/secretsd.yaml")
 SOFTHSM2_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -32,7 +35,18 @@ class UnixSettings:
 class HTTPSettings:
     """The API over TCP."""
 
-    listen: str | None = setting(None, "Loopback address and port, such as 127.0.0.1:8280; null opens no TCP port.")
+    listen: str | None = setting(
+        None, "Address and port, such as 127.0.0.1:8280; null opens no TCP port. Beyond loopback it has to be TLS."
+    )
+    certificate: str | None = setting(
+        None, "The certificate of TLS with those between, in PEM: a file, or credential:NAME; null serves plain HTTP."
+    )
+    private_key: str | None = setting(
+        None, "Its key: a file that not everybody may read, or credential:NAME. Both are read again when they change."
+    )
+    client_certificates: bool = setting(
+        True, "Ask clients for a certificate where there are certificate authorities; one without has other proofs."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,23 @@ class LimitSettings:
     max_connections: int = setting(4096, "Most connections a worker holds.")
     max_in_flight: int = setting(2048, "Most requests a worker works on at once; more are told to come again.")
     max_watchers: int = setting(1000, "Most connections of a worker that watch secrets; each counts as one of them.")
+    requests_per_principal: float = setting(
+        10_000.0, "Requests a second that a worker takes of one user or role; more get 429. 0 is no limit."
+    )
+    requests_per_account: float = setting(20_000.0, "The same for all users and roles of an account together.")
+    free_failed_proofs: int = setting(
+        20, "After so many failed proofs from an address or uid further ones wait, for longer each time; 0 is no wait."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaSettings:
+    """How much one account may have; 0 is no limit."""
+
+    secrets: int = setting(1_000_000, "Secrets, those that wait for their deletion included.")
+    keys: int = setting(1_000_000, "Keys that are not destroyed.")
+    users: int = setting(100_000, "Users.")
+    tokens: int = setting(200_000, "Bearer tokens, of all users together.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +177,7 @@ class Settings:
     rotation: RotationSettings = field(default_factory=RotationSettings)
     token_issuers: TokenIssuerSettings = field(default_factory=TokenIssuerSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    quotas: QuotaSettings = field(default_factory=QuotaSettings)
 
     @property
     def storage_dir(self) -> Path:
@@ -217,10 +249,16 @@ def check(settings: Settings) -> list[str]:
     if settings.http.listen is not None:
         try:
             host, _ = address(settings.http.listen)
-            if not ip_address(host).is_loopback:
+            if not ip_address(host).is_loopback and settings.http.certificate is None:
                 problems.append("cannot use http.listen: without TLS only a loopback address is opened")
         except ValueError:
             problems.append("cannot use http.listen: its form is 127.0.0.1:8280 or [::1]:8280")
+    tls = {name: getattr(settings.http, name) for name in ("certificate", "private_key")}
+    if None in tls.values() and set(tls.values()) != {None}:
+        problems.append("cannot use http.certificate and http.private_key: neither goes without the other")
+    for name, place in tls.items():
+        if place is not None and not place.startswith(CREDENTIAL) and not Path(place).is_absolute():
+            problems.append(f"cannot use http.{name}: it is neither an absolute path nor {CREDENTIAL}NAME")
     for name in ("state_dir", "runtime_dir"):
         if not Path(getattr(settings, name)).is_absolute():
             problems.append(f"cannot use {name}: it is not an absolute path")
@@ -240,7 +278,12 @@ def check(settings: Settings) -> list[str]:
         ("limits.header_seconds", settings.limits.header_seconds),
         ("limits.body_seconds", settings.limits.body_seconds),
     )
-    return problems + [f"cannot use {name}: it is not above zero" for name, value in positive if value <= 0]
+    problems += [f"cannot use {name}: it is not above zero" for name, value in positive if value <= 0]
+    not_negative = (
+        *((f"limits.{name}", getattr(settings.limits, name)) for name in CALLER_LIMITS),
+        *((f"quotas.{part.name}", getattr(settings.quotas, part.name)) for part in fields(settings.quotas)),
+    )
+    return problems + [f"cannot use {name}: it is below zero" for name, value in not_negative if not value >= 0]
 
 
 def address(text: str) -> tuple[str, int]:

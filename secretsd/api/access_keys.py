@@ -1,29 +1,41 @@
-"""Requests and responses about access keys, and about the short tokens that they are turned into."""
+"""Requests and responses about access keys, and about the short tokens that are got for one."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from secretsd.api.fields import Request, Response, TextValue
 from secretsd.api.users import OfUser
-from secretsd.domain.credentials import ACCESS_KEY_PREFIX, DEFAULT_TOKEN_SECONDS, MAX_TOKEN_SECONDS
+from secretsd.domain.credentials import ACCESS_KEY_ID_PATTERN, MAX_SESSION_SECONDS
 
 AccessKeyId = Annotated[
-    str, Meta(pattern=rf"^{ACCESS_KEY_PREFIX}[A-Z2-7]{{16}}$(?![\s\S])", description="The id of an access key.")
+    str, Meta(pattern=rf"^{ACCESS_KEY_ID_PATTERN}$(?![\s\S])", description="Id of an access key; it is no secret.")
 ]
 
 
 class CreateAccessKeyRequest(OfUser, frozen=True, kw_only=True):
-    """An access key for a user, who may have two: one in use, one to change over to."""
+    """A new access key for a user, who may have two: one in use, and one to change over to."""
 
 
 class CreateAccessKeyResponse(Response, frozen=True, kw_only=True):
-    """The access key. Its secret is shown this once."""
+    """The access key; its secret is shown this once."""
 
-    id: str
+    access_key: str
     secret: TextValue
-    user: str
     created_ms: int
+
+
+class UpdateAccessKeyRequest(OfUser, frozen=True, kw_only=True):
+    """Whether the access key, and the tokens that were got for it, prove anybody."""
+
+    access_key: AccessKeyId
+    active: bool
+
+
+class DeleteAccessKeyRequest(OfUser, frozen=True, kw_only=True):
+    """Ends an access key and the tokens that were got for it, at once on every node."""
+
+    access_key: AccessKeyId
 
 
 class ListAccessKeysRequest(OfUser, frozen=True, kw_only=True):
@@ -31,12 +43,14 @@ class ListAccessKeysRequest(OfUser, frozen=True, kw_only=True):
 
 
 class AccessKeyDescription(Response, frozen=True, kw_only=True):
-    """An access key without its secret. Times in milliseconds since 1970."""
+    """An access key without its secret. Its last use, by itself or a token that was got for it, may be 30 s behind."""
 
-    id: str
-    user: str
+    access_key: str
     active: bool
     created_ms: int
+    last_used_ms: int | None = None
+    last_used_from: str | None = None
+    last_operation: str | None = None
 
 
 class ListAccessKeysResponse(Response, frozen=True, kw_only=True):
@@ -45,38 +59,26 @@ class ListAccessKeysResponse(Response, frozen=True, kw_only=True):
     access_keys: tuple[AccessKeyDescription, ...]
 
 
-class UpdateAccessKeyRequest(OfUser, frozen=True, kw_only=True):
-    """Switches an access key off, and the tokens that were got by it, or on again."""
-
-    access_key: AccessKeyId
-    active: bool
-
-
-class DeleteAccessKeyRequest(OfUser, frozen=True, kw_only=True):
-    """Ends an access key and the tokens that were got by it, at once on every node."""
-
-    access_key: AccessKeyId
-
-
 class CreateAccessTokenRequest(Request, frozen=True, kw_only=True):
-    """A short bearer token in place of an access key, which proves the caller here: OAuth 2.0, RFC 6749, 4.4.
+    """A token for a while, for whoever shows an access key: the client credentials of OAuth 2.0 (RFC 6749 4.4).
 
-    Id and secret come as HTTP Basic credentials, the rest as a form or as JSON.
+    As HTTP Basic, or as `client_id` and `client_secret` of a form. What the token may do is what its user may; a scope
+    cannot be asked for.
     """
 
-    takes_form: ClassVar[bool] = True
-
     grant_type: Literal["client_credentials"]
-    expires_in: Annotated[int, Meta(ge=60, le=MAX_TOKEN_SECONDS, description="Seconds.")] = DEFAULT_TOKEN_SECONDS
+    expires_in: Annotated[int, Meta(ge=1, le=MAX_SESSION_SECONDS, description="How long it is good, in seconds.")] = (
+        3600
+    )
 
     @property
     def resource_path(self) -> str:
-        """Every token is the caller's own."""
-        return "token/*"
+        """The caller himself."""
+        return "caller"
 
 
 class CreateAccessTokenResponse(Response, frozen=True, kw_only=True):
-    """The token, shown this once, as RFC 6749, 5.1 has it; `expires_in` in seconds."""
+    """The token as OAuth 2.0 answers it (RFC 6749 5.1), shown this once; `expires_in` is in seconds."""
 
     access_token: TextValue
     token_type: str

@@ -5,39 +5,43 @@ from typing import Annotated
 from msgspec import Meta
 
 from secretsd.api.fields import Limit, PageToken, Request, Response, Word
+from secretsd.domain.certificate_names import CERTIFICATE_PROOF
+from secretsd.domain.proof_spaces import UID_PROOF, UNIT_PROOF
 from secretsd.domain.token_claims import MAX_PROOF_LENGTH, TOKEN_PROOF
 
 Proof = Annotated[
     str,
     Meta(
-        pattern=rf"^(?:unix:uid/(?:0|[1-9][0-9]{{0,9}})|{TOKEN_PROOF})$(?![\s\S])",
+        pattern=rf"^(?:{UID_PROOF}|{UNIT_PROOF}|{TOKEN_PROOF}|{CERTIFICATE_PROOF})$(?![\s\S])",
         max_length=MAX_PROOF_LENGTH,
         description="A proof of identity: unix:uid/<n>, the uid of the process at the other end of the Unix socket; or "
-        "jwt:<token issuer>/<claim>=<value>,…, what a JWT says, its values percent-encoded.",
+        "systemd:unit/<name>.service, the unit that it runs in; or "
+        "jwt:<token issuer>/<claim>=<value>,…, what a JWT says, its values percent-encoded; or "
+        "tls:<certificate authority>/dns/<name> or …/uri/<uri>, a name in a client's TLS certificate.",
     ),
 ]
 
 
 class BindingRequest(Request, frozen=True, kw_only=True):
-    """A request about a proof; proofs belong to the operator, so the resource is the system account's."""
+    """A request about a binding of the caller's account.
+
+    Proofs belong to the operator (SECURITY 14): for what lies in no proof space of the account, the caller needs the
+    same permission also on `proof/<proof>` in account `system`; and with that he ends bindings of any account.
+    """
 
     proof: Proof
 
     @property
     def resource_path(self) -> str:
-        """The proof."""
-        return f"proof/{self.proof}"
-
-    @property
-    def resource_account(self) -> str | None:
-        """Proof spaces are the operator's (SECURITY 14)."""
-        return "system"
+        """The binding, by its proof."""
+        return f"binding/{self.proof}"
 
 
 class CreateBindingRequest(BindingRequest, frozen=True, kw_only=True):
-    """Maps a proof to a user of the caller's account; a proof leads to one user only."""
+    """Maps a proof to a user or a role of the caller's account, of which one is given; it leads to that one only."""
 
-    user: Word
+    user: Word | None = None
+    role: Word | None = None
 
 
 class DeleteBindingRequest(BindingRequest, frozen=True, kw_only=True):
@@ -45,15 +49,16 @@ class DeleteBindingRequest(BindingRequest, frozen=True, kw_only=True):
 
 
 class BindingDescription(Response, frozen=True, kw_only=True):
-    """A proof and whom it leads to."""
+    """A proof, and the user or role it leads to."""
 
     proof: str
-    user: str
     created_ms: int
+    user: str | None = None
+    role: str | None = None
 
 
 class ListBindingsRequest(Request, frozen=True, kw_only=True):
-    """Bindings to users of the caller's account, in order of proof."""
+    """Bindings to users and roles of the caller's account, in order of proof."""
 
     limit: Limit = 100
     next_token: PageToken | None = None

@@ -13,8 +13,14 @@ class GetCallerIdentityRequest(Request, frozen=True, kw_only=True):
 
 
 class GetCallerIdentityResponse(Response, frozen=True, kw_only=True):
-    """The principal behind this call."""
+    """The principal behind this call.
+
+    `uid` and `unit` are those of the process at the other end of a Unix socket, whether or not they proved anything.
+    """
 
     account: str
     principal: str
     proof: str
+    session_name: str | None = None
+    uid: int | None = None
+    unit: str | None = None

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -24,9 +24,6 @@ BASE64_PATTERN = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked. An unknown field is an error, not a misunderstanding."""
-
-    takes_form: ClassVar[bool] = False
-    """Whether the fields may also come as a form, and errors as OAuth 2.0 names them (RFC 6749, 5.2)."""
 
     @property
     def resource_path(self) -> str:

@@ -33,11 +33,21 @@ class ListTokensRequest(OfUser, frozen=True, kw_only=True):
 
 
 class TokenDescription(Response, frozen=True, kw_only=True):
-    """A token without what proves it."""
+    """A token without what proves it. `access_key` is the one that it was got for; its uses count as those of the key.
+
+    An `enrolment` token becomes another one and does nothing else. From outside of `network` it is not good. The last
+    use may be 30 seconds behind.
+    """
 
     id: str
     created_ms: int
     expires_ms: int | None = None
+    access_key: str | None = None
+    last_used_ms: int | None = None
+    last_used_from: str | None = None
+    last_operation: str | None = None
+    enrolment: bool = False
+    network: str | None = None
 
 
 class ListTokensResponse(Response, frozen=True, kw_only=True):

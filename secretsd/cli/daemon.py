@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from secretsd import __version__
-from secretsd.cli import hsm, hsm_matrix
+from secretsd.cli import hsm, hsm_matrix, recovery
 from secretsd.cli.ctl.output import Form
 from secretsd.cli.host import AskPin, Config, PinFd, end, make_root_to, pin_of, settings_of
 from secretsd.settings import DEFAULT_CONFIG, BadSettings, load
+from secretsd.supervisor import certificates
 from secretsd.supervisor import check as checks
 from secretsd.supervisor import dev as development
 from secretsd.supervisor.identities import NoSuchUser, prepare_escrow, resolve
@@ -31,6 +32,7 @@ app = typer.Typer(
     name="secretsd", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__
 )
 app.add_typer(hsm.app, name="hsm")
+app.command()(recovery.recover_admin)
 
 
 def main() -> None:
@@ -60,6 +62,10 @@ def serve(
         pin = pin_of(settings, pin_fd, ask_pin) if "keystore" in roles else None
     except (CannotInitialise, NoSuchUser, NoPIN) as error:
         end(str(error))
+    if "worker" in roles:
+        placed = certificates.placed(settings, os.environ.get("CREDENTIALS_DIRECTORY"))
+        if problems := certificates.problems(placed.http, identities.worker):
+            end("\n".join(problems))
     Path(settings.runtime_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
     names = [name for name in os.environ.get("LISTEN_FDNAMES", "").split(":") if name]
     specs = children(settings, identities, pin, roles=roles, inherited=names)

@@ -8,16 +8,20 @@ from typing import Annotated
 import typer
 
 from secretsd.cli.ctl import (
+    accounts,
     aliases,
     audit,
     bindings,
+    certificate_authorities,
     encryption,
+    enrolment,
     everyday,
     generic,
     grants,
     groups,
     keys,
     policies,
+    proof_spaces,
     resource_policies,
     roles,
     rotation,
@@ -46,16 +50,26 @@ def start(
     token_file: Annotated[
         str | None, typer.Option(metavar="PATH", help="A file of mode 0600 that holds a bearer token.")
     ] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Whom to trust over https, in PEM. [default: as the host does]")
+    ] = None,
+    client_certificate: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The certificate that proves who you are over https, in PEM.")
+    ] = None,
+    client_key: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Its key. [default: in the certificate's file]")
+    ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long one call may take.")] = 10.0,
 ) -> None:
     """Secrets and keys of a secretsd daemon.
 
-    Without options the environment says where the daemon is (SECRETSD_SOCKET or SECRETSD_ADDR, and SECRETSD_TOKEN).
+    Without options the environment says where the daemon is (SECRETSD_SOCKET or SECRETSD_ADDR, and SECRETSD_TOKEN;
+    over https also SECRETSD_CA_FILE, SECRETSD_CLIENT_CERTIFICATE and SECRETSD_CLIENT_KEY).
     Values come from standard input (-) or from a file (@FILE), never from the command line.
 
     Exit codes: 0 done, 1 failed, 3 not found, 4 denied, 5 key store away, 6 rotation in quarantine.
     """
-    ctx.obj = Reach(socket, addr, token_file, timeout)
+    ctx.obj = Reach(socket, addr, token_file, timeout, ca_file, client_certificate, client_key)
 
 
 def application() -> typer.Typer:
@@ -64,11 +78,11 @@ def application() -> typer.Typer:
         name=PROGRAM, no_args_is_help=True, pretty_exceptions_enable=False, pretty_exceptions_show_locals=False
     )
     app.callback()(start)
-    for part in (stored, watching, everyday, encryption, rotation, generic):
+    for part in (stored, watching, everyday, enrolment, encryption, rotation, generic):
         part.add_to(app)
     for group in (keys, aliases, users, groups, roles, policies, resource_policies, grants):
         group.add_to(app)
-    for group in (bindings, token_issuers, targets, audit):
+    for group in (bindings, proof_spaces, certificate_authorities, token_issuers, accounts, targets, audit):
         group.add_to(app)
     return app
 

@@ -7,6 +7,7 @@ from secretsd.client.client import Client, Health
 from secretsd.client.errors import ClientError, DaemonUnavailable, UnreadableAnswer
 from secretsd.client.login import Login
 from secretsd.client.retries import Retries
+from secretsd.client.tls import TlsFiles
 from secretsd.domain.errors import SecretsdError
 from secretsd.domain.sensitive import Plaintext
 
@@ -23,5 +24,6 @@ __all__ = [
     "SecretChange",
     "SecretsdError",
     "TextValue",
+    "TlsFiles",
     "UnreadableAnswer",
 ]

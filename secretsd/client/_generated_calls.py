@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from secretsd.api.access_keys import (
-    AccessKeyDescription,
     CreateAccessKeyRequest,
     CreateAccessKeyResponse,
     CreateAccessTokenRequest,
@@ -15,6 +14,17 @@ from secretsd.api.access_keys import (
     ListAccessKeysRequest,
     ListAccessKeysResponse,
     UpdateAccessKeyRequest,
+)
+from secretsd.api.accounts import (
+    AccountDescription,
+    CreateAccountRequest,
+    CreateAccountResponse,
+    DescribeAccountRequest,
+    ListAccountsRequest,
+    ListAccountsResponse,
+    RecoverAdministratorRequest,
+    RecoverAdministratorResponse,
+    UpdateAccountRequest,
 )
 from secretsd.api.aliases import (
     AliasDescription,
@@ -47,6 +57,17 @@ from secretsd.api.boundaries import (
     PutUserPermissionsBoundaryRequest,
 )
 from secretsd.api.caller import GetCallerIdentityRequest, GetCallerIdentityResponse
+from secretsd.api.certificate_authorities import (
+    CertificateAuthorityDeletedResponse,
+    CertificateAuthorityDescription,
+    CreateCertificateAuthorityRequest,
+    DeleteCertificateAuthorityRequest,
+    DescribeCertificateAuthorityRequest,
+    ListCertificateAuthoritiesRequest,
+    ListCertificateAuthoritiesResponse,
+    UpdateCertificateAuthorityRequest,
+    UpdateCertificateRevocationListRequest,
+)
 from secretsd.api.cryptography import (
     DecryptRequest,
     DecryptResponse,
@@ -70,6 +91,12 @@ from secretsd.api.data_keys import (
     GenerateDataKeyResponse,
     GenerateDataKeyWithoutPlaintextRequest,
     GenerateDataKeyWithoutPlaintextResponse,
+)
+from secretsd.api.enrolment import (
+    CreateEnrolmentTokenRequest,
+    CreateEnrolmentTokenResponse,
+    EnrolHostRequest,
+    EnrolHostResponse,
 )
 from secretsd.api.fields import BinaryValue, DoneResponse, Request, Response, TextValue
 from secretsd.api.grants import (
@@ -166,6 +193,24 @@ from secretsd.api.policies import (
     ValidatePolicyRequest,
     ValidatePolicyResponse,
 )
+from secretsd.api.policy_explanations import (
+    DraftPolicyFromUseRequest,
+    DraftPolicyFromUseResponse,
+    ExplainDecisionRequest,
+    ExplainDecisionResponse,
+    ListConditionKeysRequest,
+    ListConditionKeysResponse,
+    WhoCanRequest,
+    WhoCanResponse,
+)
+from secretsd.api.proof_spaces import (
+    CreateProofSpaceRequest,
+    DeleteProofSpaceRequest,
+    DeleteProofSpaceResponse,
+    ListProofSpacesRequest,
+    ListProofSpacesResponse,
+    ProofSpaceDescription,
+)
 from secretsd.api.resource_policies import (
     DeleteResourcePolicyRequest,
     GetResourcePolicyRequest,
@@ -226,7 +271,12 @@ from secretsd.api.secrets import (
     UpdateSecretRequest,
     UpdateSecretResponse,
 )
-from secretsd.api.sessions import AssumeRoleRequest, AssumeRoleResponse
+from secretsd.api.sessions import (
+    AssumeRoleRequest,
+    AssumeRoleResponse,
+    ListRoleSessionsRequest,
+    ListRoleSessionsResponse,
+)
 from secretsd.api.signatures import (
     GenerateMacRequest,
     GenerateMacResponse,
@@ -316,9 +366,9 @@ class GeneratedCalls(ABC):
         session_name: str,
         duration_seconds: int | None = None,
         external_id: str | None = None,
-        document: str | None = None,
+        session_policy: str | None = None,
     ) -> AssumeRoleResponse:
-        """Become a role for a while, also in another account, where its trust policy and the caller's own allow it."""
+        """Become a role for a while, of the caller's account or another one, as its trust policy allows."""
         return await self.exchange(
             "AssumeRole",
             AssumeRoleRequest(
@@ -326,7 +376,7 @@ class GeneratedCalls(ABC):
                 session_name=session_name,
                 duration_seconds=duration_seconds,
                 external_id=external_id,
-                document=document,
+                session_policy=session_policy,
             ),
             AssumeRoleResponse,
         )
@@ -372,20 +422,60 @@ class GeneratedCalls(ABC):
     async def create_access_token(
         self, *, grant_type: Literal["client_credentials"], expires_in: int = 3600
     ) -> CreateAccessTokenResponse:
-        """Turn an access key, by which the caller proves himself, into a bearer token for a short while."""
+        """Make a token of the caller's own for a while; he proves himself by an access key, with which the token
+        ends. A token cannot make another one, or whoever took it once would stay for good.
+        """
         return await self.exchange(
             "CreateAccessToken",
             CreateAccessTokenRequest(grant_type=grant_type, expires_in=expires_in),
             CreateAccessTokenResponse,
         )
 
+    async def create_account(
+        self, *, account_name: str, administrator: str = "admin", ttl_seconds: int = 3600
+    ) -> CreateAccountResponse:
+        """Make an account with its default key and an administrator; his token is shown this once."""
+        return await self.exchange(
+            "CreateAccount",
+            CreateAccountRequest(account_name=account_name, administrator=administrator, ttl_seconds=ttl_seconds),
+            CreateAccountResponse,
+        )
+
     async def create_alias(self, *, key: str, alias: str) -> AliasDescription:
         """Give a CMK a second name; needs CreateAlias on the key as well."""
         return await self.exchange("CreateAlias", CreateAliasRequest(key=key, alias=alias), AliasDescription)
 
-    async def create_binding(self, *, proof: str, user: str) -> BindingDescription:
-        """Map a proof of identity to a user of the caller's account; a proof leads to one user only."""
-        return await self.exchange("CreateBinding", CreateBindingRequest(proof=proof, user=user), BindingDescription)
+    async def create_binding(
+        self, *, proof: str, user: str | None = None, role: str | None = None
+    ) -> BindingDescription:
+        """Map a proof of identity to a user or role of the caller's account; a proof leads to one of them only."""
+        return await self.exchange(
+            "CreateBinding", CreateBindingRequest(proof=proof, user=user, role=role), BindingDescription
+        )
+
+    async def create_certificate_authority(
+        self, *, certificate_authority: str, account: str, certificates: str, crl: str = ""
+    ) -> CertificateAuthorityDescription:
+        """Let the client certificates of an authority prove who is calling, for one account."""
+        return await self.exchange(
+            "CreateCertificateAuthority",
+            CreateCertificateAuthorityRequest(
+                certificate_authority=certificate_authority, account=account, certificates=certificates, crl=crl
+            ),
+            CertificateAuthorityDescription,
+        )
+
+    async def create_enrolment_token(
+        self, user: str, *, ttl_seconds: int = 600, token_seconds: int = 7776000, network: str | None = None
+    ) -> CreateEnrolmentTokenResponse:
+        """Make a token by which one host becomes a user, once and soon; it is shown this once."""
+        return await self.exchange(
+            "CreateEnrolmentToken",
+            CreateEnrolmentTokenRequest(
+                user=user, ttl_seconds=ttl_seconds, token_seconds=token_seconds, network=network
+            ),
+            CreateEnrolmentTokenResponse,
+        )
 
     async def create_grant(
         self,
@@ -455,6 +545,12 @@ class GeneratedCalls(ABC):
             "CreatePolicy",
             CreatePolicyRequest(policy=policy, document=document, description=description),
             PolicyDescription,
+        )
+
+    async def create_proof_space(self, *, space: str, account: str) -> ProofSpaceDescription:
+        """Leave proofs of identity to an account: its administrators bind them to its users and roles."""
+        return await self.exchange(
+            "CreateProofSpace", CreateProofSpaceRequest(space=space, account=account), ProofSpaceDescription
         )
 
     async def create_role(
@@ -595,7 +691,7 @@ class GeneratedCalls(ABC):
         )
 
     async def delete_access_key(self, user: str, *, access_key: str) -> DoneResponse:
-        """End an access key and the tokens that were got by it, at once on every node."""
+        """End an access key and the tokens that were got for it, at once on every node."""
         return await self.exchange(
             "DeleteAccessKey", DeleteAccessKeyRequest(user=user, access_key=access_key), DoneResponse
         )
@@ -605,8 +701,18 @@ class GeneratedCalls(ABC):
         return await self.exchange("DeleteAlias", DeleteAliasRequest(alias=alias), AliasDescription)
 
     async def delete_binding(self, *, proof: str) -> DoneResponse:
-        """End what a proof leads to."""
+        """End what a proof leads to; what an account could not bind itself is an operator's to end, in any account."""
         return await self.exchange("DeleteBinding", DeleteBindingRequest(proof=proof), DoneResponse)
+
+    async def delete_certificate_authority(self, certificate_authority: str) -> CertificateAuthorityDeletedResponse:
+        """Let no certificate of an authority prove anything any more; it stays while its account has bindings of
+        such.
+        """
+        return await self.exchange(
+            "DeleteCertificateAuthority",
+            DeleteCertificateAuthorityRequest(certificate_authority=certificate_authority),
+            CertificateAuthorityDeletedResponse,
+        )
 
     async def delete_group(self, group: str) -> DoneResponse:
         """End a group that has no members."""
@@ -627,6 +733,12 @@ class GeneratedCalls(ABC):
     async def delete_policy(self, policy: str) -> DoneResponse:
         """End a policy that is attached to nobody and bounds nobody."""
         return await self.exchange("DeletePolicy", DeletePolicyRequest(policy=policy), DoneResponse)
+
+    async def delete_proof_space(self, *, space: str, force: bool = False) -> DeleteProofSpaceResponse:
+        """Take proofs of identity back from an account, with its bindings of them where that is said."""
+        return await self.exchange(
+            "DeleteProofSpace", DeleteProofSpaceRequest(space=space, force=force), DeleteProofSpaceResponse
+        )
 
     async def delete_resource_policy(self, resource: str) -> DoneResponse:
         """Take the policy of a key or secret away; what it allowed others ends at once on every node."""
@@ -683,6 +795,18 @@ class GeneratedCalls(ABC):
     async def delete_user_policy(self, user: str, *, policy: str) -> DoneResponse:
         """Take a policy of a user's own away."""
         return await self.exchange("DeleteUserPolicy", DeleteUserPolicyRequest(user=user, policy=policy), DoneResponse)
+
+    async def describe_account(self, account: str) -> AccountDescription:
+        """Tell what an account is called, and since when it is there."""
+        return await self.exchange("DescribeAccount", DescribeAccountRequest(account=account), AccountDescription)
+
+    async def describe_certificate_authority(self, certificate_authority: str) -> CertificateAuthorityDescription:
+        """Tell all about a certificate authority."""
+        return await self.exchange(
+            "DescribeCertificateAuthority",
+            DescribeCertificateAuthorityRequest(certificate_authority=certificate_authority),
+            CertificateAuthorityDescription,
+        )
 
     async def describe_erasure(self, key: str, *, retention_days: int | None = None) -> DescribeErasureResponse:
         """Tell from when on backups no longer give a destroyed CMK."""
@@ -774,6 +898,16 @@ class GeneratedCalls(ABC):
         """Let a key not be rotated by the clock any more; its versions stay."""
         return await self.exchange("DisableKeyRotation", DisableKeyRotationRequest(key=key), KeyRotationStatus)
 
+    async def draft_policy_from_use(
+        self, *, principal: str, days: int = 30, generalise: int | None = None
+    ) -> DraftPolicyFromUseResponse:
+        """Draft a policy that allows what a user or role did, and no more; needs LookupEvents on the trail as well."""
+        return await self.exchange(
+            "DraftPolicyFromUse",
+            DraftPolicyFromUseRequest(principal=principal, days=days, generalise=generalise),
+            DraftPolicyFromUseResponse,
+        )
+
     async def enable_key(self, key: str) -> KeyStateResponse:
         """Let a disabled CMK be used again."""
         return await self.exchange("EnableKey", EnableKeyRequest(key=key), KeyStateResponse)
@@ -803,6 +937,23 @@ class GeneratedCalls(ABC):
             "Encrypt",
             EncryptRequest(key=key, plaintext=plaintext, context=context, algorithm=algorithm),
             EncryptResponse,
+        )
+
+    async def enrol_host(self) -> EnrolHostResponse:
+        """Turn the enrolment token that the caller shows into a bearer token of its own; it is shown this once."""
+        return await self.exchange("EnrolHost", EnrolHostRequest(), EnrolHostResponse)
+
+    async def explain_decision(
+        self, *, principal: str, action: str, resource: str, facts: Mapping[str, tuple[str, ...]] = _NOTHING
+    ) -> ExplainDecisionResponse:
+        """Say whether a user or role may use a permission on a resource, and which statement decides. What the owner
+        of the resource says of it is shown to who has ExplainDecision on the resource too, and never across
+        accounts.
+        """
+        return await self.exchange(
+            "ExplainDecision",
+            ExplainDecisionRequest(principal=principal, action=action, resource=resource, facts=facts),
+            ExplainDecisionResponse,
         )
 
     async def explain_rotation(self, name: str, *, probe_target: bool = True) -> RotationExplanation:
@@ -1042,8 +1193,14 @@ class GeneratedCalls(ABC):
         )
 
     async def list_access_keys(self, user: str) -> ListAccessKeysResponse:
-        """List a user's access keys without their secrets."""
+        """List a user's access keys without their secrets, and when each was used last."""
         return await self.exchange("ListAccessKeys", ListAccessKeysRequest(user=user), ListAccessKeysResponse)
+
+    async def list_accounts(self, *, limit: int = 100, next_token: str | None = None) -> ListAccountsResponse:
+        """List the accounts, without the operator's own."""
+        return await self.exchange(
+            "ListAccounts", ListAccountsRequest(limit=limit, next_token=next_token), ListAccountsResponse
+        )
 
     async def list_aliases(
         self, *, key: str | None = None, limit: int = 100, next_token: str | None = None
@@ -1054,10 +1211,24 @@ class GeneratedCalls(ABC):
         )
 
     async def list_bindings(self, *, limit: int = 100, next_token: str | None = None) -> ListBindingsResponse:
-        """List which proofs lead to users of the account."""
+        """List which proofs lead to users and roles of the account."""
         return await self.exchange(
             "ListBindings", ListBindingsRequest(limit=limit, next_token=next_token), ListBindingsResponse
         )
+
+    async def list_certificate_authorities(
+        self, *, limit: int = 100, next_token: str | None = None
+    ) -> ListCertificateAuthoritiesResponse:
+        """List the certificate authorities of this daemon."""
+        return await self.exchange(
+            "ListCertificateAuthorities",
+            ListCertificateAuthoritiesRequest(limit=limit, next_token=next_token),
+            ListCertificateAuthoritiesResponse,
+        )
+
+    async def list_condition_keys(self) -> ListConditionKeysResponse:
+        """List what conditions of policies may ask about."""
+        return await self.exchange("ListConditionKeys", ListConditionKeysRequest(), ListConditionKeysResponse)
 
     async def list_entities_for_policy(
         self, policy: str, *, limit: int = 100, next_token: str | None = None
@@ -1143,6 +1314,16 @@ class GeneratedCalls(ABC):
             "ListPolicies", ListPoliciesRequest(limit=limit, next_token=next_token), ListPoliciesResponse
         )
 
+    async def list_proof_spaces(
+        self, *, every_account: bool = False, limit: int = 100, next_token: str | None = None
+    ) -> ListProofSpacesResponse:
+        """List which proofs are left to the account, or to every account."""
+        return await self.exchange(
+            "ListProofSpaces",
+            ListProofSpacesRequest(every_account=every_account, limit=limit, next_token=next_token),
+            ListProofSpacesResponse,
+        )
+
     async def list_retirable_grants(
         self, *, retiring_principal: str | None = None, limit: int = 100, next_token: str | None = None
     ) -> ListGrantsResponse:
@@ -1156,6 +1337,16 @@ class GeneratedCalls(ABC):
     async def list_role_policies(self, role: str) -> ListInlinePoliciesResponse:
         """List the policies of a role's own."""
         return await self.exchange("ListRolePolicies", ListRolePoliciesRequest(role=role), ListInlinePoliciesResponse)
+
+    async def list_role_sessions(
+        self, role: str, *, limit: int = 100, next_token: str | None = None
+    ) -> ListRoleSessionsResponse:
+        """List the sessions of a role that are good, who opened them, and when each was used last."""
+        return await self.exchange(
+            "ListRoleSessions",
+            ListRoleSessionsRequest(role=role, limit=limit, next_token=next_token),
+            ListRoleSessionsResponse,
+        )
 
     async def list_roles(self, *, limit: int = 100, next_token: str | None = None) -> ListRolesResponse:
         """List the roles of the account."""
@@ -1379,6 +1570,16 @@ class GeneratedCalls(ABC):
             "ReEncryptSecrets", ReEncryptSecretsRequest(key=key, per_second=per_second), ReEncryptionDescription
         )
 
+    async def recover_administrator(
+        self, *, account: str | None = None, operator: bool = False
+    ) -> RecoverAdministratorResponse:
+        """Make a new administrator of an account, for root of the daemon's host alone, whom no policy can stop."""
+        return await self.exchange(
+            "RecoverAdministrator",
+            RecoverAdministratorRequest(account=account, operator=operator),
+            RecoverAdministratorResponse,
+        )
+
     async def remove_user_from_group(self, group: str, *, user: str) -> UserDescription:
         """Take from a user what a group has."""
         return await self.exchange(
@@ -1474,12 +1675,16 @@ class GeneratedCalls(ABC):
         """Take tags away from a secret, key, user or role."""
         return await self.exchange("UntagResource", UntagResourceRequest(resource=resource, keys=keys), TagsResponse)
 
-    async def update_access_key(self, user: str, *, access_key: str, active: bool) -> AccessKeyDescription:
-        """Switch an access key off, at once on every node, or on again."""
+    async def update_access_key(self, user: str, *, access_key: str, active: bool) -> DoneResponse:
+        """Take an access key out of use, with the tokens that were got for it, or back into use."""
         return await self.exchange(
-            "UpdateAccessKey",
-            UpdateAccessKeyRequest(user=user, access_key=access_key, active=active),
-            AccessKeyDescription,
+            "UpdateAccessKey", UpdateAccessKeyRequest(user=user, access_key=access_key, active=active), DoneResponse
+        )
+
+    async def update_account(self, account: str, *, account_name: str) -> AccountDescription:
+        """Give an account another name."""
+        return await self.exchange(
+            "UpdateAccount", UpdateAccountRequest(account=account, account_name=account_name), AccountDescription
         )
 
     async def update_alias(self, alias: str, *, key: str) -> AliasDescription:
@@ -1490,6 +1695,26 @@ class GeneratedCalls(ABC):
         """Say anew who may assume a role."""
         return await self.exchange(
             "UpdateAssumeRolePolicy", UpdateAssumeRolePolicyRequest(role=role, trust=trust), RoleDescription
+        )
+
+    async def update_certificate_authority(
+        self, certificate_authority: str, *, certificates: str
+    ) -> CertificateAuthorityDescription:
+        """Change the certificates of an authority; at once a client's is good only if a new one vouches for it."""
+        return await self.exchange(
+            "UpdateCertificateAuthority",
+            UpdateCertificateAuthorityRequest(certificate_authority=certificate_authority, certificates=certificates),
+            CertificateAuthorityDescription,
+        )
+
+    async def update_certificate_revocation_list(
+        self, certificate_authority: str, *, crl: str
+    ) -> CertificateAuthorityDescription:
+        """Set which certificates of an authority are revoked; open connections notice at their next request."""
+        return await self.exchange(
+            "UpdateCertificateRevocationList",
+            UpdateCertificateRevocationListRequest(certificate_authority=certificate_authority, crl=crl),
+            CertificateAuthorityDescription,
         )
 
     async def update_group(self, group: str, *, description: str | None = None) -> GroupDescription:
@@ -1654,6 +1879,18 @@ class GeneratedCalls(ABC):
         """Tell how secrets are, and every change of that, without their values, for as long as the connection lasts."""
         return self.stream("WatchSecrets", WatchSecretsRequest(names=names, last_event_id=last_event_id), SecretChange)
 
+    async def who_can(
+        self, *, action: str, resource: str, limit: int = 100, next_token: str | None = None
+    ) -> WhoCanResponse:
+        """List who may use a permission on a resource: users and roles of the account, and others whom its owner
+        names. A denial under conditions that are unknown keeps nobody off the list.
+        """
+        return await self.exchange(
+            "WhoCan",
+            WhoCanRequest(action=action, resource=resource, limit=limit, next_token=next_token),
+            WhoCanResponse,
+        )
+
 
 ROUTES: dict[str, Route] = {
     "AddUserToGroup": Route("POST", "groups", "group", "add-user", AddUserToGroupRequest, UserDescription),
@@ -1675,12 +1912,20 @@ ROUTES: dict[str, Route] = {
         "POST", "users", "user", "create-access-key", CreateAccessKeyRequest, CreateAccessKeyResponse
     ),
     "CreateAccessToken": Route("POST", "access-tokens", None, "", CreateAccessTokenRequest, CreateAccessTokenResponse),
+    "CreateAccount": Route("POST", "accounts", None, "", CreateAccountRequest, CreateAccountResponse),
     "CreateAlias": Route("POST", "aliases", None, "", CreateAliasRequest, AliasDescription),
     "CreateBinding": Route("POST", "bindings", None, "", CreateBindingRequest, BindingDescription),
+    "CreateCertificateAuthority": Route(
+        "POST", "certificate-authorities", None, "", CreateCertificateAuthorityRequest, CertificateAuthorityDescription
+    ),
+    "CreateEnrolmentToken": Route(
+        "POST", "users", "user", "create-enrolment-token", CreateEnrolmentTokenRequest, CreateEnrolmentTokenResponse
+    ),
     "CreateGrant": Route("POST", "keys", "key", "create-grant", CreateGrantRequest, GrantDescription),
     "CreateGroup": Route("POST", "groups", None, "", CreateGroupRequest, GroupDescription),
     "CreateKey": Route("POST", "keys", None, "", CreateKeyRequest, KeyDescription),
     "CreatePolicy": Route("POST", "policies", None, "", CreatePolicyRequest, PolicyDescription),
+    "CreateProofSpace": Route("POST", "proof-spaces", None, "", CreateProofSpaceRequest, ProofSpaceDescription),
     "CreateRole": Route("POST", "roles", None, "", CreateRoleRequest, RoleDescription),
     "CreateSecret": Route("POST", "secrets", None, "", CreateSecretRequest, CreateSecretResponse),
     "CreateTarget": Route("POST", "targets", None, "", CreateTargetRequest, TargetDescription),
@@ -1691,12 +1936,23 @@ ROUTES: dict[str, Route] = {
     "DeleteAccessKey": Route("POST", "users", "user", "delete-access-key", DeleteAccessKeyRequest, DoneResponse),
     "DeleteAlias": Route("DELETE", "aliases", "alias", "", DeleteAliasRequest, AliasDescription),
     "DeleteBinding": Route("POST", "bindings", None, "delete", DeleteBindingRequest, DoneResponse),
+    "DeleteCertificateAuthority": Route(
+        "DELETE",
+        "certificate-authorities",
+        "certificate_authority",
+        "",
+        DeleteCertificateAuthorityRequest,
+        CertificateAuthorityDeletedResponse,
+    ),
     "DeleteGroup": Route("DELETE", "groups", "group", "", DeleteGroupRequest, DoneResponse),
     "DeleteGroupPolicy": Route("DELETE", "groups", "group", "inline-policy", DeleteGroupPolicyRequest, DoneResponse),
     "DeleteImportedKeyMaterial": Route(
         "POST", "keys", "key", "delete-material", DeleteImportedKeyMaterialRequest, KeyStateResponse
     ),
     "DeletePolicy": Route("DELETE", "policies", "policy", "", DeletePolicyRequest, DoneResponse),
+    "DeleteProofSpace": Route(
+        "POST", "proof-spaces", None, "delete", DeleteProofSpaceRequest, DeleteProofSpaceResponse
+    ),
     "DeleteResourcePolicy": Route(
         "DELETE", "resource-policies", "resource", "", DeleteResourcePolicyRequest, DoneResponse
     ),
@@ -1716,6 +1972,15 @@ ROUTES: dict[str, Route] = {
         "DELETE", "users", "user", "boundary", DeleteUserPermissionsBoundaryRequest, UserDescription
     ),
     "DeleteUserPolicy": Route("DELETE", "users", "user", "inline-policy", DeleteUserPolicyRequest, DoneResponse),
+    "DescribeAccount": Route("GET", "accounts", "account", "", DescribeAccountRequest, AccountDescription),
+    "DescribeCertificateAuthority": Route(
+        "GET",
+        "certificate-authorities",
+        "certificate_authority",
+        "",
+        DescribeCertificateAuthorityRequest,
+        CertificateAuthorityDescription,
+    ),
     "DescribeErasure": Route("GET", "keys", "key", "erasure", DescribeErasureRequest, DescribeErasureResponse),
     "DescribeGroup": Route("GET", "groups", "group", "", DescribeGroupRequest, DescribeGroupResponse),
     "DescribeKey": Route("GET", "keys", "key", "", DescribeKeyRequest, KeyDescription),
@@ -1741,9 +2006,14 @@ ROUTES: dict[str, Route] = {
     "DisableKeyRotation": Route(
         "POST", "keys", "key", "disable-rotation", DisableKeyRotationRequest, KeyRotationStatus
     ),
+    "DraftPolicyFromUse": Route(
+        "GET", "policies", None, "from-use", DraftPolicyFromUseRequest, DraftPolicyFromUseResponse
+    ),
     "EnableKey": Route("POST", "keys", "key", "enable", EnableKeyRequest, KeyStateResponse),
     "EnableKeyRotation": Route("POST", "keys", "key", "enable-rotation", EnableKeyRotationRequest, KeyRotationStatus),
     "Encrypt": Route("POST", "keys", "key", "encrypt", EncryptRequest, EncryptResponse),
+    "EnrolHost": Route("POST", "enrolment", None, "", EnrolHostRequest, EnrolHostResponse),
+    "ExplainDecision": Route("POST", "policies", None, "explain", ExplainDecisionRequest, ExplainDecisionResponse),
     "ExplainRotation": Route("GET", "secrets", "name", "explain-rotation", ExplainRotationRequest, RotationExplanation),
     "ExportDataKey": Route("POST", "ciphertexts", None, "export-data-key", ExportDataKeyRequest, ExportDataKeyResponse),
     "GenerateAndExportDataKey": Route(
@@ -1806,8 +2076,18 @@ ROUTES: dict[str, Route] = {
         "POST", "keys", "key", "import-material", ImportKeyMaterialRequest, ImportKeyMaterialResponse
     ),
     "ListAccessKeys": Route("GET", "users", "user", "access-keys", ListAccessKeysRequest, ListAccessKeysResponse),
+    "ListAccounts": Route("GET", "accounts", None, "", ListAccountsRequest, ListAccountsResponse),
     "ListAliases": Route("GET", "aliases", None, "", ListAliasesRequest, ListAliasesResponse),
     "ListBindings": Route("GET", "bindings", None, "", ListBindingsRequest, ListBindingsResponse),
+    "ListCertificateAuthorities": Route(
+        "GET",
+        "certificate-authorities",
+        None,
+        "",
+        ListCertificateAuthoritiesRequest,
+        ListCertificateAuthoritiesResponse,
+    ),
+    "ListConditionKeys": Route("GET", "condition-keys", None, "", ListConditionKeysRequest, ListConditionKeysResponse),
     "ListEntitiesForPolicy": Route(
         "GET", "policies", "policy", "entities", ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse
     ),
@@ -1820,10 +2100,12 @@ ROUTES: dict[str, Route] = {
     "ListKeyVersions": Route("GET", "keys", "key", "versions", ListKeyVersionsRequest, ListKeyVersionsResponse),
     "ListKeys": Route("GET", "keys", None, "", ListKeysRequest, ListKeysResponse),
     "ListPolicies": Route("GET", "policies", None, "", ListPoliciesRequest, ListPoliciesResponse),
+    "ListProofSpaces": Route("GET", "proof-spaces", None, "", ListProofSpacesRequest, ListProofSpacesResponse),
     "ListRetirableGrants": Route("GET", "grants", None, "", ListRetirableGrantsRequest, ListGrantsResponse),
     "ListRolePolicies": Route(
         "GET", "roles", "role", "inline-policies", ListRolePoliciesRequest, ListInlinePoliciesResponse
     ),
+    "ListRoleSessions": Route("GET", "roles", "role", "sessions", ListRoleSessionsRequest, ListRoleSessionsResponse),
     "ListRoles": Route("GET", "roles", None, "", ListRolesRequest, ListRolesResponse),
     "ListRotationSteps": Route(
         "GET", "secrets", "name", "rotation-steps", ListRotationStepsRequest, ListRotationStepsResponse
@@ -1860,6 +2142,9 @@ ROUTES: dict[str, Route] = {
     "ReEncryptSecrets": Route(
         "POST", "keys", "key", "re-encrypt-secrets", ReEncryptSecretsRequest, ReEncryptionDescription
     ),
+    "RecoverAdministrator": Route(
+        "POST", "accounts", None, "recover-administrator", RecoverAdministratorRequest, RecoverAdministratorResponse
+    ),
     "RemoveUserFromGroup": Route("POST", "groups", "group", "remove-user", RemoveUserFromGroupRequest, UserDescription),
     "RestoreSecret": Route("POST", "secrets", "name", "restore", RestoreSecretRequest, RestoreSecretResponse),
     "ResumeRotation": Route("POST", "secrets", "name", "resume-rotation", ResumeRotationRequest, RotationResponse),
@@ -1877,11 +2162,26 @@ ROUTES: dict[str, Route] = {
     "Sign": Route("POST", "keys", "key", "sign", SignRequest, SignResponse),
     "TagResource": Route("POST", "tags", "resource", "", TagResourceRequest, TagsResponse),
     "UntagResource": Route("POST", "tags", "resource", "remove", UntagResourceRequest, TagsResponse),
-    "UpdateAccessKey": Route(
-        "POST", "users", "user", "update-access-key", UpdateAccessKeyRequest, AccessKeyDescription
-    ),
+    "UpdateAccessKey": Route("POST", "users", "user", "update-access-key", UpdateAccessKeyRequest, DoneResponse),
+    "UpdateAccount": Route("PATCH", "accounts", "account", "", UpdateAccountRequest, AccountDescription),
     "UpdateAlias": Route("PATCH", "aliases", "alias", "", UpdateAliasRequest, AliasDescription),
     "UpdateAssumeRolePolicy": Route("PUT", "roles", "role", "trust", UpdateAssumeRolePolicyRequest, RoleDescription),
+    "UpdateCertificateAuthority": Route(
+        "PATCH",
+        "certificate-authorities",
+        "certificate_authority",
+        "",
+        UpdateCertificateAuthorityRequest,
+        CertificateAuthorityDescription,
+    ),
+    "UpdateCertificateRevocationList": Route(
+        "PUT",
+        "certificate-authorities",
+        "certificate_authority",
+        "certificate-revocation-list",
+        UpdateCertificateRevocationListRequest,
+        CertificateAuthorityDescription,
+    ),
     "UpdateGroup": Route("PATCH", "groups", "group", "", UpdateGroupRequest, GroupDescription),
     "UpdateKeyDescription": Route("PATCH", "keys", "key", "", UpdateKeyDescriptionRequest, KeyDescription),
     "UpdatePolicy": Route("PATCH", "policies", "policy", "", UpdatePolicyRequest, PolicyDescription),
@@ -1899,4 +2199,5 @@ ROUTES: dict[str, Route] = {
     "Verify": Route("POST", "keys", "key", "verify", VerifyRequest, VerifyResponse),
     "VerifyMac": Route("POST", "keys", "key", "verify-mac", VerifyMacRequest, VerifyMacResponse),
     "WatchSecrets": Route("GET", "secrets", None, "watch", WatchSecretsRequest, SecretChange, True),
+    "WhoCan": Route("GET", "policies", None, "who-can", WhoCanRequest, WhoCanResponse),
 }

@@ -30,6 +30,7 @@ from secretsd.client.messages import (
     with_token,
 )
 from secretsd.client.retries import Retries
+from secretsd.client.tls import TlsFiles
 from secretsd.client.watch import Watching
 from secretsd.domain.errors import SecretsdError
 from secretsd.domain.sensitive import Plaintext
@@ -62,12 +63,13 @@ class Client(GeneratedCalls):
         socket: str | os.PathLike[str] | None = None,
         address: str | None = None,
         token: Plaintext | None = None,
+        tls: TlsFiles | None = None,
         deadline_seconds: float = 10.0,
         retries: Retries | None = None,
         connections: int = 16,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.endpoint = Endpoint.choose(socket=socket, address=address, token=token, environment=environment)
+        self.endpoint = Endpoint.choose(socket=socket, address=address, token=token, tls=tls, environment=environment)
         self.secrets = SecretCache(self, watch=self._watching)
         self._deadline_seconds = deadline_seconds
         self._retries = retries or Retries()
@@ -76,7 +78,10 @@ class Client(GeneratedCalls):
 
     @classmethod
     def from_environment(cls, *, deadline_seconds: float = 10.0, retries: Retries | None = None) -> Self:
-        """The client that SECRETSD_SOCKET, SECRETSD_ADDR and SECRETSD_TOKEN describe; without them the usual socket."""
+        """The client that SECRETSD_SOCKET, SECRETSD_ADDR and SECRETSD_TOKEN describe; without them the usual socket.
+
+        Over https also SECRETSD_CA_FILE, SECRETSD_CLIENT_CERTIFICATE and SECRETSD_CLIENT_KEY (see TlsFiles).
+        """
         return cls(environment=os.environ, deadline_seconds=deadline_seconds, retries=retries)
 
     async def __aenter__(self) -> Self:

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from secretsd import __version__
 from secretsd.client.endpoint import Endpoint
-from secretsd.client.errors import DaemonUnavailable, UnreadableAnswer
+from secretsd.client.errors import ClientError, DaemonUnavailable, UnreadableAnswer
 from secretsd.client.messages import Incoming, Outgoing
+from secretsd.client.tls import ClientTls, TlsFiles
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -46,6 +49,9 @@ class Connections:
         self._endpoint = endpoint
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
+        self._tls = ClientTls(endpoint.tls or TlsFiles()) if endpoint.is_https else None
+        self._context: ssl.SSLContext | None = None
+        self._before: aiohttp.ClientSession | None = None
 
     async def exchange(self, outgoing: Outgoing) -> Incoming:
         """Send once and read the whole answer. A broken connection raises DaemonUnavailable, which says if it was sent.
@@ -55,7 +61,8 @@ class Connections:
         """
         import aiohttp
 
-        failure: DaemonUnavailable | UnreadableAnswer
+        failure: ClientError
+        await self._renew()
         try:
             async with self._request(outgoing, "application/json") as response:
                 body = await _read(response)
@@ -73,6 +80,7 @@ class Connections:
         import aiohttp
 
         response: aiohttp.ClientResponse | None = None
+        await self._renew()
         try:
             response = await self._request(outgoing, EVENT_STREAM)
             if response.status == 200 and response.content_type == EVENT_STREAM:
@@ -102,22 +110,45 @@ class Connections:
             allow_redirects=False,
         )
 
-    def _unavailable(self, outgoing: Outgoing, error: Exception) -> DaemonUnavailable:
+    async def _renew(self) -> None:
+        """Leave the connections behind that were made with files of before; calls that are under way there go on.
+
+        The daemon looks at a certificate with each call, so on an old connection it would soon be over.
+        """
+        context = None if self._tls is None else self._tls.renewed()
+        if context is None:
+            return
+        self._context = context
+        before, self._before, self._session = self._before, self._session, None
+        if before is not None:
+            await before.close()
+
+    def _unavailable(self, outgoing: Outgoing, error: Exception) -> ClientError:
         import aiohttp
 
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = getattr(error.certificate_error, "verify_message", "") or "it is not for that host"
+            return ClientError(f"cannot trust the daemon at {self._endpoint}: its certificate is refused, {reason}")
+        if isinstance(error, aiohttp.ClientConnectorSSLError):
+            return DaemonUnavailable(f"cannot agree on TLS with the daemon at {self._endpoint}", sent=False)
         if isinstance(error, aiohttp.ClientConnectorError):
             return DaemonUnavailable(
                 f"cannot reach the daemon at {self._endpoint}: {_reason(error.os_error)}", sent=False
             )
+        # A certificate that no authority of the daemon's signed ends the connection without a word.
+        hint = "; it may not accept the client certificate" if self._tls is not None and self._tls.shows else ""
         return DaemonUnavailable(
-            f"cannot tell what became of {outgoing.operation}: the connection to {self._endpoint} broke", sent=True
+            f"cannot tell what became of {outgoing.operation}: the connection to {self._endpoint} broke{hint}",
+            sent=True,
         )
 
     async def close(self) -> None:
         """Close all connections; a later exchange opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        sessions = self._session, self._before
+        self._session = self._before = None
+        for session in sessions:
+            if session is not None:
+                await session.close()
 
     def _start(self) -> "aiohttp.ClientSession":
         import aiohttp
@@ -126,7 +157,7 @@ class Connections:
         if self._endpoint.socket is not None:
             connector = aiohttp.UnixConnector(os.fspath(self._endpoint.socket), limit=self._limit)
         else:
-            connector = aiohttp.TCPConnector(limit=self._limit)
+            connector = aiohttp.TCPConnector(limit=self._limit, ssl=self._context or True)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

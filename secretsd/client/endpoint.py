@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from secretsd.client.errors import ClientError
+from secretsd.client.tls import TlsFiles
 from secretsd.domain.sensitive import Plaintext
 
 DEFAULT_SOCKET = Path("/run/secretsd/secretsd.sock")
@@ -18,7 +19,7 @@ _TOKEN = re.compile(rb"[\x21-\x7e]{1,16384}")  # a JWT may be long
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A Unix socket or an HTTP address, one of the two, and the bearer token if there is one.
+    """A Unix socket or an HTTP address, one of the two, and the bearer token if there is one; `tls` is for https alone.
 
     Plain HTTP goes to loopback only, because the token and the values would travel readable.
     """
@@ -26,6 +27,7 @@ class Endpoint:
     socket: Path | None = None
     address: str | None = None
     token: Plaintext | None = None
+    tls: TlsFiles | None = None
 
     def __post_init__(self) -> None:
         if (self.socket is None) == (self.address is None):
@@ -42,6 +44,7 @@ class Endpoint:
         socket: str | os.PathLike[str] | None = None,
         address: str | None = None,
         token: Plaintext | None = None,
+        tls: TlsFiles | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Self:
         """What was given, else what the environment says, else the socket at its usual place.
@@ -58,7 +61,15 @@ class Endpoint:
             socket = DEFAULT_SOCKET
         if token is None and found.get("SECRETSD_TOKEN"):
             token = checked_token(os.fsencode(found["SECRETSD_TOKEN"]), "token in SECRETSD_TOKEN")
-        return cls(None if socket is None else Path(socket), address, token)
+        made = cls(None if socket is None else Path(socket), address, token, tls or TlsFiles.choose(environment=found))
+        if tls is not None and not made.is_https:
+            raise ClientError("cannot use the files of TLS: the daemon is not reached over https")
+        return made
+
+    @property
+    def is_https(self) -> bool:
+        """Whether connections speak TLS."""
+        return self.address is not None and self.address.startswith("https:")
 
     @property
     def base(self) -> str:

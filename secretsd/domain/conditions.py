@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -28,6 +29,7 @@ class Facts(Protocol):
         ...
 
 
+Number = int | Decimal
 Test = Callable[[Fact], bool]
 
 
@@ -55,10 +57,10 @@ class Operator(NamedTuple):
     type: KeyType | None
 
 
-def _number(text: str) -> float:
+def _number(text: str) -> Decimal:
     if not re.fullmatch(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", text, re.ASCII):
         raise ValueError("not a number")
-    return float(text)
+    return Decimal(text)  # exact: a float of 15 digits has no room for parts behind a point
 
 
 def _moment(text: str) -> int:
@@ -73,8 +75,13 @@ def _bool(text: str) -> Test:
     return _equal(int(text == "true"))
 
 
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
 def _network(text: str) -> Test:
     network = ipaddress.ip_network(text)
+    if network.version == 6 and network.subnet_of(_MAPPED):
+        raise ValueError("an IPv4 network, which no address would match in that form")
     return lambda fact: (found := _address(str(fact))) is not None and found in network
 
 
@@ -98,7 +105,7 @@ def _same_letters(text: str) -> Test:
     return lambda fact: str(fact).casefold() == folded
 
 
-def _comparisons(kind: KeyType, read: Callable[[str], float]) -> dict[str, _Operator]:
+def _comparisons(kind: KeyType, read: Callable[[str], Number]) -> dict[str, _Operator]:
     name = kind.value
     return {
         f"{name}Equals": _Operator(kind, False, lambda text: _equal(read(text))),
@@ -110,11 +117,11 @@ def _comparisons(kind: KeyType, read: Callable[[str], float]) -> dict[str, _Oper
     }
 
 
-def _equal(wanted: Fact | float) -> Test:
+def _equal(wanted: Fact | Number) -> Test:
     return lambda fact: fact == wanted
 
 
-def _ordered(order: Callable[[float, float], bool], wanted: float) -> Test:
+def _ordered(order: Callable[[Number, Number], bool], wanted: Number) -> Test:
     return lambda fact: not isinstance(fact, str) and order(fact, wanted)
 
 
@@ -163,12 +170,29 @@ def readable(name: str, value: str) -> bool:
     return True
 
 
+def fact_of(kind: KeyType, text: str) -> Fact:
+    """One value of a key of that type out of its text, as policies write it; ValueError, OverflowError."""
+    match kind:
+        case KeyType.STRING:
+            return text
+        case KeyType.NUMERIC if re.fullmatch(r"-?[0-9]{1,15}", text, re.ASCII):
+            return int(text)
+        case KeyType.DATE:
+            return _moment(text)
+        case KeyType.BOOL if text in ("true", "false"):
+            return int(text == "true")
+        case KeyType.IP_ADDRESS if _address(text) is not None:
+            return text
+    raise ValueError("not of that type")
+
+
 class Compiled:
     """A condition made ready: asked often, never changed."""
 
-    __slots__ = ("_absent", "_all", "_any", "_negated", "_null", "_tests", "key")
+    __slots__ = ("_absent", "_all", "_any", "_negated", "_null", "_tests", "condition", "key")
 
     def __init__(self, condition: Condition) -> None:
+        self.condition = condition
         found = operator(condition.operator)
         if found is None:
             raise ValueError("cannot compile a condition: its operator is unknown")

@@ -36,6 +36,7 @@ class Granting(Protocol):
     """A grant that is ready: what of it applies to an operation of a caller, or None."""
 
     def applying(self, operation: str, who: Who) -> Applying | None: ...
+    def allowed_principals(self, operation: str) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)

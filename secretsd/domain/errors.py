@@ -61,6 +61,11 @@ class AccessDenied(SecretsdError):
 
     kind = ErrorKind.ACCESS_DENIED
 
+    @classmethod
+    def without(cls, permission: str, why: str = "") -> "AccessDenied":
+        """What a caller hears who lacks a permission; `why` only where he may know it."""
+        return cls(f"cannot do that: {permission} is not allowed, or it does not exist" + (f" ({why})" if why else ""))
+
 
 class NotFound(SecretsdError):
     """cannot find it"""

@@ -84,6 +84,11 @@ class ReadyGrant:
             return None
         return self._others if operation in UNCONSTRAINED else self._with_context
 
+    def allowed_principals(self, operation: str) -> frozenset[str]:
+        """Whom it lets do the operation: a principal in full, or an account."""
+        named = self._grantee if operation in self._operations else frozenset[str]()
+        return named | self._retiring if operation == "RetireGrant" else named
+
 
 def _expiry(grant: Grant) -> tuple[Condition, ...]:
     if grant.expires_ms is None:

@@ -97,6 +97,14 @@ class Rules:
                 found.delegating.append(one.applying)
         return found
 
+    def allowed_principals(self, operation: str, resource: Resource) -> frozenset[str]:
+        """Whom its statements name that allow the operation on the resource: `*`, accounts, principals in full."""
+        found = frozenset[str]()
+        for one in self._ready:
+            if one.principals is not None and not one.denies and one.speaks_of(operation) and one.covers(resource):
+                found |= one.principals
+        return found
+
 
 def _actions(actions: tuple[str, ...], others: tuple[str, ...]) -> Callable[[str], bool]:
     matchers = [glob(action) for action in actions or others]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from secretsd.domain.names import Resource
+from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.policy import InlinePolicy, Statement
 
 
@@ -128,6 +128,11 @@ MAX_INLINE_BYTES = 65_536
 """How long they may be together: they are read with their holder each time."""
 MAX_GROUPS = 10
 """Most groups that a user is in."""
+
+HOST_ROOT = Principal(SYSTEM_ACCOUNT, "host/root", "unix:uid/0")
+"""Root of the daemon's own host, whatever is stored: it makes administrators where all others are lost, no more."""
+ROOT_ONLY = frozenset({"RecoverAdministrator"})
+"""What no policy allows anybody: root of the host does it, and nobody else."""
 
 ROTATION_ROLE = "role/rotation"
 """The role as which an account's scheduled work runs."""

@@ -4,11 +4,10 @@ A proof is text, and exact: `unix:uid/1000`, `systemd:unit/nginx.service`, `tls:
 `tls:<authority>/uri/<uri>`, `jwt:<issuer>/<claim>=<value>,…`. It leads to one principal (a unique key of storage).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from secretsd.domain.patterns import glob
+from secretsd.domain import proof_spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,7 @@ class ProofSpace:
 
     def holds(self, proof: str) -> bool:
         """True where the proof lies in the space."""
-        if (bounds := _RANGE.fullmatch(self.space)) is not None:
-            uid = _UID.fullmatch(proof)
-            return uid is not None and int(bounds[1]) <= int(uid[1]) <= int(bounds[2])
-        return bool(glob(self.space)(proof))
-
-
-_RANGE = re.compile(r"unix:uid/(\d{1,10})-(\d{1,10})", re.ASCII)
-_UID = re.compile(r"unix:uid/(\d{1,10})", re.ASCII)
+        return proof_spaces.holds(self.space, proof)
 
 
 @dataclass(frozen=True, slots=True)

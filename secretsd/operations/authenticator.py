@@ -1,24 +1,27 @@
 """Proof of identity: from what a transport knows of a caller to the principal behind it."""
 
 import hashlib
-import hmac
+from collections.abc import Iterator
 
-from secretsd.domain.credentials import ACCESS_KEY_ID_LENGTH, ACCESS_KEY_PREFIX, ACCESS_KEY_SECRET_LENGTH
-from secretsd.domain.errors import NotFound, Unauthenticated
+from secretsd.domain.credentials import KeyPair, Token
+from secretsd.domain.errors import NotFound, Throttled, Unauthenticated
+from secretsd.domain.networks import is_within
 from secretsd.domain.principals import Principal
 from secretsd.domain.proofs import Binding
 from secretsd.domain.sensitive import Plaintext
-from secretsd.operations.credential_secrets import CredentialSecrets
+from secretsd.operations.access_key_proofs import KIND, AccessKeyProofs
 from secretsd.operations.jwt_proofs import JwtProofs, is_jwt
+from secretsd.operations.limits import CallerLimits
 from secretsd.operations.request_facts import Way
 from secretsd.operations.rows import Rows
+from secretsd.operations.tls_proofs import CertificateRefused, ClientCertificate, TlsProofs
 
 TOKEN_PREFIX = "secretsd_"
 SESSION_PREFIX = "secretsd-session_"
-CLIENT_PROOF = "client-credentials"
-"""The kind of proof by the id and the secret of an access key; it is good for nothing but to get a token by."""
+ENROLMENT = "enrolment/"
+"""How the proofs of enrolment tokens begin, which are good for ENROLS alone."""
+ENROLS = "EnrolHost"
 _RANDOM_LENGTH = 43
-_CLIENT_LENGTH = ACCESS_KEY_ID_LENGTH + 1 + ACCESS_KEY_SECRET_LENGTH
 _LENGTHS = {len(prefix) + _RANDOM_LENGTH for prefix in (TOKEN_PREFIX, SESSION_PREFIX)}
 
 
@@ -28,14 +31,16 @@ def token_digest(token: Plaintext) -> str:
 
 
 class Caller:
-    """What a transport knows: where from and how a request came, what proves the peer, the bearer token if one came.
+    """What a transport knows: where from and how a request came, what proves the peer, what the request itself shows.
 
-    In place of a token there may be the id and the secret of an access key, with a colon in between (RFC 7617).
-    `proofs` are those of the connection, the more telling ones first: `systemd:unit/…`, `unix:uid/…`, names of a TLS
-    certificate. A connection keeps its caller from request to request, so that a token is digested once; never changed.
+    That is a bearer token, or an access key with its secret, or nothing; `shown` is whichever came.
+
+    `proofs` are those of the connection, the more telling ones first: `systemd:unit/…`, `unix:uid/…`; `certificate` is
+    what its TLS peer sent. A connection keeps its caller from request to request, so that a token is digested once;
+    never changed.
     """
 
-    __slots__ = ("digest", "is_jwt", "proofs", "source", "token", "way")
+    __slots__ = ("certificate", "digest", "is_jwt", "pair", "proofs", "source", "token", "way")
 
     def __init__(
         self,
@@ -44,47 +49,117 @@ class Caller:
         token: Plaintext | None = None,
         way: Way | None = None,
         proofs: tuple[str, ...] = (),
+        pair: KeyPair | None = None,
+        certificate: ClientCertificate | None = None,
     ) -> None:
         self.source = source
         self.way = way or Way(uid=uid)
         self.proofs = proofs if uid is None else (*proofs, f"unix:uid/{uid}")
         self.token = token
+        self.pair = pair
+        self.certificate = certificate
         self.is_jwt = token is not None and is_jwt(token)
         known = self.is_jwt or (token is not None and len(token) in _LENGTHS)
         self.digest = token_digest(token) if token is not None and known else None
 
+    @property
+    def shown(self) -> Plaintext | KeyPair | None:
+        """What the request shows to prove its caller, whatever the connection proves."""
+        return self.token if self.pair is None else self.pair
+
+    def showing(self, shown: Plaintext | KeyPair) -> "Caller":
+        """A caller from there who shows that."""
+        if isinstance(shown, KeyPair):
+            return Caller(self.source, None, None, self.way, self.proofs, shown, self.certificate)
+        return Caller(self.source, None, shown, self.way, self.proofs, None, self.certificate)
+
+    def proved(self) -> Iterator[str]:
+        """What the connection proves, the more telling first; a peer's unit is looked for when somebody needs it."""
+        if unit := self.way.unit:
+            yield f"systemd:unit/{unit}"
+        yield from self.proofs
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is root of the daemon's own host, as its kernel says, and does not claim to be somebody else."""
+        return self.shown is None and self.way.uid == 0
+
 
 class Authenticator:
-    """A token wins over what the connection proves; one that proves nothing is an error, not a fall-back."""
+    """What the request shows wins over what the connection proves; if it proves nothing that is an error, no fall-back.
 
-    def __init__(self, rows: Rows, secrets: CredentialSecrets, jwt_proofs: JwtProofs) -> None:
+    Where too many of them failed, further ones from there are not looked at for a while, but for those that this worker
+    knows to be good: whoever shares an address with somebody who guesses is not locked out by him.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        jwt_proofs: JwtProofs,
+        access_key_proofs: AccessKeyProofs,
+        tls_proofs: TlsProofs,
+        limits: CallerLimits | None = None,
+    ) -> None:
         self._rows = rows
-        self._secrets = secrets
         self._jwt_proofs = jwt_proofs
+        self._access_key_proofs = access_key_proofs
+        self._tls_proofs = tls_proofs
+        self._limits = limits or CallerLimits()
 
     async def principal(self, caller: Caller, now_ms: int) -> Principal:
-        """Who is calling; Unauthenticated when nothing proves it."""
+        """Who is calling; Unauthenticated when nothing proves it, Throttled where too much that was tried did not."""
+        held = 0
         try:
-            if caller.token is not None:
+            if caller.shown is not None:
+                held = self._limits.held(caller.way)
+                if held and not self._knows(caller, now_ms):
+                    raise _too_many_failures(held)
+                if caller.pair is not None:
+                    return await self._access_key_proofs.principal(caller.pair)
                 return await self._by_token(caller, now_ms)
-            for proof in caller.proofs:
+            for proof in caller.proved():
                 if (binding := await self._bound(proof)) is not None:
                     return _bound_to(binding)
-        except NotFound:
+            if caller.certificate is not None:
+                return _bound_to(await self._tls_proofs.binding(caller.certificate, now_ms))
+        except CertificateRefused:
+            raise
+        except (NotFound, Unauthenticated):
             pass
+        if caller.shown is not None:
+            await self._failed(caller, held)
         raise Unauthenticated
 
+    def _knows(self, caller: Caller, now_ms: int) -> bool:
+        if caller.pair is not None:
+            return self._access_key_proofs.knows(caller.pair)
+        if caller.digest is None:
+            return False
+        if caller.is_jwt:
+            return self._jwt_proofs.hit(caller.digest, now_ms) is not None
+        return self._rows.is_kept(caller.digest)
+
+    async def _failed(self, caller: Caller, held: int) -> None:
+        """Count it, with the same answer and the same work whatever was wrong: nobody learns what there once was."""
+        if caller.pair is not None:
+            await self._access_key_proofs.miss(caller.pair)
+        elif caller.digest is not None and not caller.is_jwt and self._rows.is_kept(caller.digest):
+            await self._rows.miss(caller.digest)
+        if held:
+            raise _too_many_failures(held)
+        self._limits.failed(caller.way)
+
+    def require_its_operation(self, principal: Principal, operation: str) -> None:
+        """Raise Unauthenticated where what proves the principal is good for another operation alone."""
+        if operation != ENROLS and principal.proof.startswith(ENROLMENT):
+            raise Unauthenticated
+
     async def _bound(self, proof: str) -> Binding | None:
-        try:
-            return await self._rows.binding(proof)
-        except NotFound:
-            return None
+        return await self._rows.binding_if_any(proof)
 
     async def _by_token(self, caller: Caller, now_ms: int) -> Principal:
-        if caller.token is None:
+        if caller.digest is None or caller.token is None:
             raise Unauthenticated
-        if caller.digest is None:
-            return await self._by_access_key(caller.token.reveal())
         if caller.is_jwt:
             return await self._by_jwt(caller.token, caller.digest, now_ms)
         if caller.token.reveal().startswith(SESSION_PREFIX.encode()):
@@ -92,10 +167,19 @@ class Authenticator:
         found = await self._rows.token(caller.digest)
         if found.expires_ms is not None and found.expires_ms <= now_ms:
             raise Unauthenticated
-        if found.access_key and not (await self._rows.access_key(found.access_key)).active:
+        if found.network and not is_within(caller.way.address, found.network):
             raise Unauthenticated
-        await self._require_older(found.account, found.user, found.created_ms)
-        return Principal(found.account, f"user/{found.user}", f"token/{found.id}", issued_ms=found.created_ms)
+        return await self._user_of(found)
+
+    async def _user_of(self, token: Token) -> Principal:
+        """A user who was made after the token is another one of that name; an access key takes its tokens along."""
+        proof = f"{ENROLMENT if token.enrols_seconds else 'token/'}{token.id}"
+        if token.access_key:
+            await self._access_key_proofs.require_active(await self._rows.access_key(token.access_key))
+            proof = f"{KIND}{token.access_key}/{proof}"
+        elif (await self._rows.user(token.account, token.user)).created_ms > token.created_ms:
+            raise Unauthenticated
+        return Principal(token.account, f"user/{token.user}", proof, issued_ms=token.created_ms)
 
     async def _by_jwt(self, token: Plaintext, digest: str, now_ms: int) -> Principal:
         """Good where its proof is bound in the account of its issuer; another account's binding of it leads nowhere."""
@@ -106,34 +190,21 @@ class Authenticator:
             raise Unauthenticated
         return _bound_to(binding, found.issued_ms)
 
-    async def _by_access_key(self, given: bytes) -> Principal:
-        """The user of an access key, while that is active; what is given is compared in constant time."""
-        identifier = given[:ACCESS_KEY_ID_LENGTH]
-        if len(given) != _CLIENT_LENGTH or not identifier.startswith(ACCESS_KEY_PREFIX.encode()):
-            raise Unauthenticated
-        found = await self._rows.access_key(identifier.decode("ascii", "replace"))
-        secret = await self._secrets.of_access_key(found)
-        if not hmac.compare_digest(given[ACCESS_KEY_ID_LENGTH:], b":" + secret.reveal()) or not found.active:
-            raise Unauthenticated
-        await self._require_older(found.account, found.user, found.created_ms)
-        return Principal(found.account, f"user/{found.user}", f"{CLIENT_PROOF}/{found.id}", issued_ms=found.created_ms)
-
-    async def _require_older(self, account: str, user: str, created_ms: int) -> None:
-        """Raise Unauthenticated, or NotFound, unless the user is there and was before what proves him was made.
-
-        It may have been made while a user of that name was taken away, and is not the next one's.
-        """
-        if (await self._rows.user(account, user)).created_ms > created_ms:
-            raise Unauthenticated
-
     async def _by_session(self, digest: str, now_ms: int) -> Principal:
-        """Good while its time is not over and its role is there and has not been revoked since."""
+        """Good while its time is not over and its role is there and has not been revoked since.
+
+        The proof names the session and who opened it: that is what an auditor wants to know.
+        """
         found = await self._rows.session(digest)
         role = await self._rows.role(found.account, found.role)
         if found.expires_ms <= now_ms or role.id != found.role_id or found.created_ms <= role.revoked_ms:
             raise Unauthenticated
-        proof = f"session/{found.access_key}"
+        proof = f"session/{found.access_key}/{found.name}/{found.by}"
         return Principal(found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms)
+
+
+def _too_many_failures(seconds: int) -> Throttled:
+    return Throttled("cannot look at more proofs of identity from there now", retry_after_seconds=seconds)
 
 
 def _bound_to(binding: Binding, issued_ms: int | None = None) -> Principal:

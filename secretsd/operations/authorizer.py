@@ -1,11 +1,12 @@
 """Who may do what: what speaks about a caller and a resource is gathered once, decisions are kept until it changes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from secretsd.domain.decisions import Decision, Narrowed, Sides
 from secretsd.domain.errors import AccessDenied, NotFound
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import Principal
+from secretsd.domain.principals import HOST_ROOT, ROOT_ONLY, Principal
 from secretsd.operations.cache import RowCache
 from secretsd.operations.request_facts import RequestFacts
 from secretsd.operations.rows import Rows
@@ -13,8 +14,9 @@ from secretsd.operations.rule_sets import RuleSets
 from secretsd.ports.storage import RecordName
 
 MAX_DECISIONS = 100_000
-OPEN_TO_ALL = frozenset({"GetCallerIdentity", "CreateAccessToken"})
-"""What everybody with a proven identity may ask: it gives nothing that the caller did not prove."""
+OPEN_TO_ALL = frozenset({"GetCallerIdentity", "CreateAccessToken", "EnrolHost"})
+"""What everybody with a proven identity may ask: he gets nothing that he did not prove, but in another form."""
+_BESIDE_POLICIES = OPEN_TO_ALL | ROOT_ONLY
 _NO_TAGS: Mapping[str, str] = {}
 _Asked = tuple[str, str, str, str]
 
@@ -25,18 +27,20 @@ class Authorizer:
     def __init__(self, rows: Rows, cache: RowCache) -> None:
         self.rules = RuleSets(rows)
         self._rows = rows
-        self._decisions: dict[Resource, dict[_Asked, Decision | Narrowed]] = {}
+        self._decisions: dict[Resource, dict[_Asked, Decision | _Conditional]] = {}
         self._count = 0
         self._generation = 0
         cache.on_change(self._changed)
 
     async def require(self, principal: Principal, permission: str, resource: Resource, facts: RequestFacts) -> None:
         """Raise AccessDenied unless the principal may use the permission on the resource."""
-        if permission in OPEN_TO_ALL:
+        if permission in _BESIDE_POLICIES:
+            if permission in ROOT_ONLY and principal != HOST_ROOT:
+                raise AccessDenied.without(permission)
             return
         decision = await self.decide(principal, permission, resource, facts)
         if not decision.allowed:
-            raise AccessDenied
+            raise AccessDenied.without(permission)
 
     async def decide(self, principal: Principal, permission: str, resource: Resource, facts: RequestFacts) -> Decision:
         """The decision, and which statement or grant made it."""
@@ -47,8 +51,8 @@ class Authorizer:
             found = await self._narrowed(principal, permission, resource, asked)
         if type(found) is Decision:
             return found
-        assert isinstance(found, Narrowed)  # noqa: S101  # of the two kinds it is the other one
-        return found.decide(await self._with_tags(found, principal, resource, facts))
+        assert isinstance(found, _Conditional)  # noqa: S101  # of the two kinds it is the other one
+        return found.narrowed.decide(await self._with_tags(found, principal, resource, facts))
 
     async def decide_as_if(
         self,
@@ -60,15 +64,15 @@ class Authorizer:
     ) -> Decision:
         """What the decision would be if what speaks about the two were as `as_if` makes it; never kept."""
         narrowed = await self.rules.narrowed(principal, permission, resource, as_if)
-        return narrowed.decide(await self._with_tags(narrowed, principal, resource, facts))
+        return narrowed.decide(await self._with_tags(_Conditional.of(narrowed), principal, resource, facts))
 
     async def _narrowed(
         self, principal: Principal, permission: str, resource: Resource, asked: _Asked
-    ) -> Decision | Narrowed:
+    ) -> "Decision | _Conditional":
         generation = self._generation
         narrowed = await self.rules.narrowed(principal, permission, resource)
         # Where no condition counts, nothing about a request does.
-        kept = narrowed if narrowed.keys() else narrowed.decide(_Nothing())
+        kept = _Conditional.of(narrowed) if narrowed.keys() else narrowed.decide(_Nothing())
         if generation == self._generation:
             if self._count >= MAX_DECISIONS:
                 self._decisions.clear()
@@ -78,18 +82,15 @@ class Authorizer:
         return kept
 
     async def _with_tags(
-        self, narrowed: Narrowed, principal: Principal, resource: Resource, facts: RequestFacts
+        self, of: "_Conditional", principal: Principal, resource: Resource, facts: RequestFacts
     ) -> RequestFacts:
-        keys = narrowed.keys()
-        own = theirs = _NO_TAGS
-        if any(key.startswith("secretsd:PrincipalTag/") for key in keys):
-            own = await self._tags(principal.resource)
-        if any(key.startswith("secretsd:ResourceTag/") for key in keys):
-            theirs = await self._tags(resource)
-        boundary = await self._boundary(resource) if "secretsd:PermissionsBoundary" in keys else ""
+        own = await self.tags(principal.resource) if of.asks_own_tags else _NO_TAGS
+        theirs = await self.tags(resource) if of.asks_tags else _NO_TAGS
+        boundary = await self.boundary(resource) if of.asks_boundary else ""
         return facts.about(resource, own, theirs, boundary)
 
-    async def _tags(self, resource: Resource) -> Mapping[str, str]:
+    async def tags(self, resource: Resource) -> Mapping[str, str]:
+        """The tags of a secret, key, user or role; none where there is none of that name."""
         kind, _, name = resource.path.partition("/")
         try:
             match kind:
@@ -105,7 +106,8 @@ class Authorizer:
             pass
         return _NO_TAGS
 
-    async def _boundary(self, resource: Resource) -> str:
+    async def boundary(self, resource: Resource) -> str:
+        """The name of a user's or role's boundary, "" where there is none."""
         kind, _, name = resource.path.partition("/")
         try:
             match kind:
@@ -137,6 +139,27 @@ class Authorizer:
         self._generation += 1
         self._decisions.clear()
         self._count = 0
+
+
+class _Conditional(NamedTuple):
+    """What decides once the facts are known, and which of them stand in records."""
+
+    narrowed: Narrowed
+    asks_own_tags: bool
+    asks_tags: bool
+    asks_boundary: bool
+
+    @classmethod
+    def of(cls, narrowed: Narrowed) -> "_Conditional":
+        """Looked through once: a decision is asked for often."""
+        keys = narrowed.keys()
+        families = {key.partition("/")[0] for key in keys}
+        return cls(
+            narrowed,
+            "secretsd:PrincipalTag" in families,
+            "secretsd:ResourceTag" in families,
+            "secretsd:PermissionsBoundary" in keys,
+        )
 
 
 class _Nothing:

@@ -4,11 +4,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from secretsd.domain.errors import NotFound
 from secretsd.domain.records import RECORDS, key_of
 from secretsd.domain.secrets import SealedValue
 from secretsd.ports.storage import RecordName, Storage
 
 T = TypeVar("T")
+MAX_ABSENT = 10_000
+"""Most rows of which it is remembered that they are not there."""
 
 
 class RowCache:
@@ -16,6 +19,7 @@ class RowCache:
 
     def __init__(self, storage: Storage, max_rows: int = 50_000, max_value_bytes: int = 64 * 1024 * 1024) -> None:
         self._rows: OrderedDict[RecordName, Any] = OrderedDict()
+        self._absent: OrderedDict[RecordName, None] = OrderedDict()
         self._value_bytes = 0
         self._generation = 0
         self._max_rows = max_rows
@@ -47,6 +51,21 @@ class RowCache:
             self._keep(name, loaded)
         return loaded
 
+    async def read_if_any(self, name: RecordName, load: Callable[[], Awaitable[T]]) -> T | None:
+        """As `read`, but None where `load` raises NotFound; that is remembered until the row is added."""
+        if name in self._absent:
+            self._absent.move_to_end(name)
+            return None
+        generation = self._generation
+        try:
+            return await self.read(name, load)
+        except NotFound:
+            if generation == self._generation:
+                self._absent[name] = None
+                if len(self._absent) > MAX_ABSENT:
+                    self._absent.popitem(last=False)
+            return None
+
     def on_change(self, listener: Callable[[Sequence[RecordName]], None]) -> None:
         """Also tell `listener` what changed; an empty sequence means everything."""
         self._listeners.append(listener)
@@ -62,8 +81,10 @@ class RowCache:
         self._generation += 1
         if not names:
             self._rows.clear()
+            self._absent.clear()
             self._value_bytes = 0
         for name in names:
+            self._absent.pop(name, None)
             row = self._rows.pop(name, None)
             if row is not None:
                 self._value_bytes -= _size(row)

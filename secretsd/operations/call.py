@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent, ChangedRow
+from secretsd.domain.credentials import Token
 from secretsd.domain.errors import StorageUnavailable
+from secretsd.domain.keys import CMK
+from secretsd.domain.limits import over_quota
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import Principal
+from secretsd.domain.principals import HOST_ROOT, Principal, User
 from secretsd.domain.records import RECORDS, Record, key_of
+from secretsd.domain.secrets import Secret
 from secretsd.operations import events
 from secretsd.operations.parts import Parts
 from secretsd.operations.request_facts import RequestFacts
@@ -21,14 +25,18 @@ from secretsd.ports.storage import (
     DeleteSteps,
     DeleteVersions,
     Fence,
+    OnlySpaces,
     Replace,
     Unattached,
     Unchanged,
     UnitOfWork,
+    Within,
 )
 
 if TYPE_CHECKING:
     from secretsd.operations.registry import Operation
+
+_CHANGES_NOTHING = Unchanged, Unattached, OnlySpaces, Within
 
 
 @dataclass(slots=True)
@@ -93,16 +101,39 @@ class Call:
 
     async def commit(self, *changes: Change) -> None:
         """Write the changes and this call's event in one unit of work, durably; or raise and leave nothing."""
-        rows = tuple(_row(change) for change in changes if not isinstance(change, Unchanged | Unattached))
+        rows = tuple(_row(change) for change in changes if not isinstance(change, _CHANGES_NOTHING))
         # Taken away first: what loses is made again from what is read then.
         rests_on, self._rests_on = self._rests_on, []
-        unit = UnitOfWork((*rests_on, *changes), events.record(self.event("ok", rows)), self.fence)
+        parts = (*rests_on, *changes, *self._quotas(changes))
+        unit = UnitOfWork(parts, events.record(self.event("ok", rows)), self.fence)
         await self.parts.storage.commit(unit)
         self.committed = True
         # What waits in this process for such a change hears of it now. Where that fails, the next call finds out before
         # it trusts a cache; this one's change is made, and its answer has to say so.
         with contextlib.suppress(StorageUnavailable):
             self.parts.storage.refresh()
+
+    async def require_room(self, kind: type[Record]) -> None:
+        """Raise LimitExceeded where the caller's account has all it may have of a kind of record.
+
+        For what costs before it is stored: `commit` looks at quotas anyhow, and alone says for sure.
+        """
+        table = RECORDS[kind].table
+        most = self.parts.quotas.of(table)
+        if most and await self.parts.storage.accounts.held(self.account, table) >= most:
+            raise over_quota(table, most)
+
+    def _quotas(self, changes: tuple[Change, ...]) -> list[Within]:
+        """What bounds the records that are added. Root of the host is bounded by nothing: it comes to the rescue."""
+        found: list[Within] = []
+        for change in changes:
+            if isinstance(change, Add) and isinstance(record := change.record, Secret | CMK | User | Token):
+                table = RECORDS[type(record)].table
+                most = self.parts.quotas.of(table)
+                within = Within(table, record.account, most)
+                if most and within not in found and self.principal != HOST_ROOT:
+                    found.append(within)
+        return found
 
     def event(self, outcome: str, changes: tuple[ChangedRow, ...] = ()) -> AuditEvent:
         """What this call leaves behind."""

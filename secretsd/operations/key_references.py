@@ -7,6 +7,7 @@ import msgspec
 from secretsd.api.cryptography import OfCiphertext
 from secretsd.api.fields import Request
 from secretsd.api.keys import OfKey
+from secretsd.api.policy_explanations import WhoCanRequest
 from secretsd.api.resource_policies import OfPolicyOfResource
 from secretsd.api.secrets import OfTagged
 from secretsd.domain.errors import NotFound
@@ -15,7 +16,7 @@ from secretsd.operations.rows import Rows
 
 R = TypeVar("R", bound=Request)
 _NAMING_A_KEY = (OfKey, OfCiphertext)
-_NAMING_ANYTHING = (OfTagged, OfPolicyOfResource)
+_NAMING_ANYTHING = (OfTagged, OfPolicyOfResource, WhoCanRequest)
 
 
 async def resolved(rows: Rows, account: str, request: R) -> R:

@@ -129,6 +129,7 @@ async def create_key(call: Call, request: CreateKeyRequest) -> KeyDescription:
     if request.alias is not None:
         await call.require("CreateAlias", Resource(call.account, f"alias/{request.alias}"))
         await require_free(call, request.alias)
+    await call.require_room(CMK)
     # First of all what this key store cannot do: nothing of such a key is ever made.
     await call.parts.keystore.require_able(key.spec)
     changes: list[Change] = [call.add(key)]

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 
+from secretsd.domain.limits import NO_QUOTAS, Quotas
 from secretsd.domain.records import RecordAuthenticator
+from secretsd.operations.access_key_proofs import AccessKeyProofs
 from secretsd.operations.authorizer import Authorizer
 from secretsd.operations.cache import RowCache
 from secretsd.operations.jwt_proofs import JwtProofs
 from secretsd.operations.key_pairs import KeyPairs
+from secretsd.operations.opened_secrets import OpenedSecrets
+from secretsd.operations.proof_uses import ProofUses
 from secretsd.operations.read_barrier import ReadBarrier
 from secretsd.operations.rows import Rows
 from secretsd.operations.sealing import Sealer
+from secretsd.operations.tls_proofs import TlsProofs
 from secretsd.operations.watchers import Watchers
 from secretsd.ports.escrow import Escrow
 from secretsd.ports.issuer_keys import IssuerKeys, NoIssuerKeys
@@ -39,8 +44,13 @@ class Parts:
     key_pairs: KeyPairs
     issuer_keys: IssuerKeys
     jwt_proofs: JwtProofs
+    tls_proofs: TlsProofs
+    opened_secrets: OpenedSecrets
+    access_key_proofs: AccessKeyProofs
+    proof_uses: ProofUses
     min_interval_seconds: int
     min_grace_seconds: int
+    quotas: Quotas
 
 
 def assemble(
@@ -59,12 +69,14 @@ def assemble(
     min_interval_seconds: int = 3600,
     min_grace_seconds: int = 60,
     issuer_keys: IssuerKeys | None = None,
+    quotas: Quotas = NO_QUOTAS,
 ) -> Parts:
     """The parts of one worker. The bounds are those of the settings of the same names."""
     cache = RowCache(storage, max_rows)
     issuer_keys = issuer_keys or NoIssuerKeys()
     rows = Rows(storage, cache)
     authorizer = Authorizer(rows, cache)
+    opened_secrets = OpenedSecrets(storage, rows, cache, keystore, data_key_seconds)
     return Parts(
         storage,
         keystore,
@@ -82,6 +94,11 @@ def assemble(
         KeyPairs(),
         issuer_keys,
         JwtProofs(storage, cache, issuer_keys),
+        TlsProofs(storage, rows, cache),
+        opened_secrets,
+        AccessKeyProofs(rows, opened_secrets),
+        ProofUses(storage),
         min_interval_seconds,
         min_grace_seconds,
+        quotas,
     )

@@ -18,21 +18,21 @@ from secretsd.domain.errors import (
     InvalidState,
     SecretsdError,
     Throttled,
-    Unauthenticated,
 )
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
-from secretsd.domain.principals import Principal
+from secretsd.domain.principals import HOST_ROOT, ROOT_ONLY, Principal
 from secretsd.operations import events, key_references
-from secretsd.operations.authenticator import CLIENT_PROOF, Authenticator, Caller
-from secretsd.operations.authorizer import OPEN_TO_ALL
+from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.call import Call
-from secretsd.operations.credential_secrets import CredentialSecrets
+from secretsd.operations.denials import denial
 from secretsd.operations.ids import new_request_id
+from secretsd.operations.limits import CallerLimits
 from secretsd.operations.lines import Lines
 from secretsd.operations.parts import Parts
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 from secretsd.operations.streams import Stream
+from secretsd.operations.tls_proofs import CertificateRefused
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence, StaleRecord
 
@@ -64,11 +64,14 @@ class Pipeline:
     `storage_failures` is how many of them the storage failed.
     """
 
-    def __init__(self, parts: Parts, max_in_flight: int = 2048) -> None:
+    def __init__(self, parts: Parts, max_in_flight: int = 2048, limits: CallerLimits | None = None) -> None:
         self.parts = parts
         self.counts: dict[tuple[str, str], int] = {}
         self.storage_failures = 0
-        self._authenticator = Authenticator(parts.rows, CredentialSecrets(parts.rows, parts.keystore), parts.jwt_proofs)
+        self._limits = limits or CallerLimits()
+        self._authenticator = Authenticator(
+            parts.rows, parts.jwt_proofs, parts.access_key_proofs, parts.tls_proofs, self._limits
+        )
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self._lines = Lines()
@@ -86,9 +89,13 @@ class Pipeline:
             parts.storage.refresh()
             if self._in_flight > self._max_in_flight:
                 raise Throttled(retry_after_seconds=1)
-            principal = await self._authenticator.principal(caller, now_ms)
-            if principal.proof.startswith(CLIENT_PROOF) and operation.name not in OPEN_TO_ALL:
-                raise Unauthenticated
+            if operation.name in ROOT_ONLY and caller.is_root:
+                principal = HOST_ROOT
+            else:
+                principal = await self._authenticator.principal(caller, now_ms)
+                self._authenticator.require_its_operation(principal, operation.name)
+                parts.proof_uses.note(principal, now_ms, caller.source, operation.name)
+                self._limits.admit(principal)
             written = read()
             request = await key_references.resolved(parts.rows, principal.account, written)
             facts = RequestFacts(principal, caller.way, request, now_ms)
@@ -100,13 +107,13 @@ class Pipeline:
                 await parts.authorizer.require(principal, operation.name, call.resource, facts)
             except AccessDenied:
                 if call.resource.account == principal.account:
-                    raise
+                    raise await self._denial(call, written) from None
                 if unnamed:
-                    await self._require_as_unknown(call)
+                    await self._require_as_unknown(call, written)
                 else:
                     # His own trail tells him no more: not what an alias of another account stands for.
                     call = self._call(operation, written, principal, request_id, facts, caller.source)
-                    raise
+                    raise await self._denial(call, written) from None
             answered = await self._handle(call, request)
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
@@ -122,7 +129,11 @@ class Pipeline:
             return Answer(request_id.hex(), stream=answered)
         return Answer(request_id.hex(), answered)
 
-    async def _require_as_unknown(self, call: Call) -> None:
+    async def _denial(self, call: Call, written: Request) -> AccessDenied:
+        by_alias, asked = "alias/" in written.resource_path, (call.operation.name, call.resource, call.facts)
+        return await denial(self.parts.authorizer, call.principal, *asked, by_alias=by_alias)
+
+    async def _require_as_unknown(self, call: Call, written: Request) -> None:
         """Go on as if nobody had the key that a ciphertext names: the caller hears of it what he hears of none.
 
         Its owner's auditors see that it was tried, and on which key.
@@ -130,7 +141,10 @@ class Pipeline:
         call.concerned.append(call.resource.account)
         call.fields["key"] = str(call.resource)
         call.resource = Resource(call.account, call.resource.path)
-        await self.parts.authorizer.require(call.principal, call.operation.name, call.resource, call.facts)
+        try:
+            await self.parts.authorizer.require(call.principal, call.operation.name, call.resource, call.facts)
+        except AccessDenied:
+            raise await self._denial(call, written) from None
 
     async def run_scheduled(
         self, operation: Operation, request: Request, principal: Principal, fence: Fence | None
@@ -275,6 +289,8 @@ def _orphan(
     account = principal.account if principal else SYSTEM_ACCOUNT
     proved = (str(principal.resource), principal.proof) if principal else ("", "")
     kind = error.kind.value
+    if isinstance(error, CertificateRefused):
+        fields = {**fields, "certificate": error.reason}
     return AuditEvent(request_id, now_ms, (account,), *proved, caller.source, operation, "", kind, fields)
 
 

@@ -3,7 +3,7 @@
 import base64
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from secretsd.domain.credentials import access_key_context, session_context
@@ -17,7 +17,6 @@ from secretsd.domain.rotation import Rotation, RotationState
 from secretsd.domain.secrets import SealedValue, SecretVersion
 from secretsd.domain.sensitive import Plaintext
 from secretsd.domain.targets import Target, admin_context
-from secretsd.operations import credential_secrets
 from secretsd.operations.call import Call
 from secretsd.operations.ciphertext_places import admin_under, entry_under, is_under, notes_under
 from secretsd.operations.sealing import Sealer
@@ -142,43 +141,45 @@ class Mover:
         return job.behind(page[-1].name) if page else None
 
     async def _readmitted(self, target: Target) -> Target:
-        parts, sealed = self._call.parts, base64.b64decode(target.admin)
-        header, _, _ = CiphertextHeader.split(sealed)
-        use = KeyUse(SYSTEM_ACCOUNT, Purpose.TARGET, self._call.request_name)
         context = admin_context(target.id, target.address, target.admin_login)
-        old = await parts.rows.key_version(SYSTEM_ACCOUNT, header.key_id, header.key_version)
-        new = await parts.rows.key_version(SYSTEM_ACCOUNT, self._key.id, self._key.current_version)
-        admin = await parts.keystore.decrypt(old, use, sealed, context)
-        made = await parts.keystore.encrypt(new, use, admin, context)
-        return replace(target, admin=base64.b64encode(made).decode())
+        return replace(target, admin=await self._sealed_anew(target.admin, Purpose.TARGET, context))
 
     async def _access_keys(self, job: ReEncryption) -> ReEncryption | None:
         page = await self._call.parts.storage.proofs.access_keys_of_account(self._key.account, job.after, self._limit)
-        for key in page:
-            if is_under(key.secret, self._key, self._key.current_version):
+        for one in page:
+            if is_under(one.secret, self._key, self._key.current_version):
+                context = access_key_context(one.account, one.user, one.id)
                 try:
-                    self._change(key, replace(key, secret=await self._resecret(key.secret, access_key_context(key))))
+                    secret = await self._sealed_anew(one.secret, Purpose.CREDENTIAL, context)
                 except UNREADABLE:
-                    self._unreadable(f"the secret of access key {key.id}")
+                    self._unreadable(f"the secret of access key {one.id}")
+                else:
+                    self._change(one, replace(one, secret=secret))
         return job.behind(page[-1].id) if page else None
 
     async def _sessions(self, job: ReEncryption) -> ReEncryption | None:
         page = await self._call.parts.storage.proofs.sessions_of_account(self._key.account, job.after, self._limit)
         for one in page:
             if is_under(one.secret, self._key, self._key.current_version):
+                context = session_context(one.account, one.role_id, one.access_key)
                 try:
-                    self._change(one, replace(one, secret=await self._resecret(one.secret, session_context(one))))
+                    secret = await self._sealed_anew(one.secret, Purpose.CREDENTIAL, context)
                 except UNREADABLE:
                     self._unreadable(f"the secret of session {one.access_key}")
+                else:
+                    self._change(one, replace(one, secret=secret))
         return job.behind(page[-1].digest) if page else None
 
-    async def _resecret(self, sealed: str, context: dict[str, str]) -> str:
-        call = self._call
-        parts, account = call.parts, self._key.account
-        secret = await credential_secrets.unseal(
-            parts.rows, parts.keystore, account, context, sealed, call.request_name
-        )
-        return await credential_secrets.seal(call, account, context, secret)
+    async def _sealed_anew(self, sealed: str, purpose: Purpose, context: Mapping[str, str]) -> str:
+        """What is sealed under another version of the key, in base64, under its current one."""
+        parts, account = self._call.parts, self._key.account
+        before = base64.b64decode(sealed)
+        header, _, _ = CiphertextHeader.split(before)
+        use = KeyUse(account, purpose, self._call.request_name)
+        old = await parts.rows.key_version(account, header.key_id, header.key_version)
+        new = await parts.rows.key_version(account, self._key.id, self._key.current_version)
+        opened = await parts.keystore.decrypt(old, use, before, context)
+        return base64.b64encode(await parts.keystore.encrypt(new, use, opened, context)).decode()
 
     async def _escrow(self, job: ReEncryption) -> ReEncryption | None:
         """Entries are replaced before the progress is committed: what a crash leaves out is looked at again."""

@@ -27,6 +27,11 @@ class RequestFacts:
         self._principal_tags = self._resource_tags = _NO_TAGS
         self._boundary = ""
 
+    @property
+    def way(self) -> "Way":
+        """How the request came."""
+        return self._way
+
     def about(
         self,
         resource: Resource,
@@ -95,12 +100,30 @@ class RequestFacts:
 
 
 class Way:
-    """How a request came, as conditions see it. `address` is "" for Unix sockets."""
+    """How a request came, as conditions see it. `address` is "" for Unix sockets.
 
-    __slots__ = ("address", "secure", "uid", "unit")
+    `find_unit` tells the peer's systemd unit; it is called once, when somebody asks for that first.
+    """
 
-    def __init__(self, address: str = "", secure: bool = True, uid: int | None = None, unit: str = "") -> None:
-        self.address, self.secure, self.uid, self.unit = address, secure, uid, unit
+    __slots__ = ("_find_unit", "_unit", "address", "secure", "uid")
+
+    def __init__(
+        self,
+        address: str = "",
+        secure: bool = True,
+        uid: int | None = None,
+        unit: str = "",
+        find_unit: Callable[[], str] | None = None,
+    ) -> None:
+        self.address, self.secure, self.uid, self._unit = address, secure, uid, unit
+        self._find_unit = find_unit
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit at the other end of a Unix socket; "" for none, or none that is sure."""
+        if self._find_unit is not None:
+            self._unit, self._find_unit = self._find_unit(), None
+        return self._unit
 
 
 SCHEDULED = Way()

@@ -1,5 +1,6 @@
 """Typed reads through the row cache: what operations ask for when they need a record."""
 
+import contextlib
 from collections.abc import Sequence
 
 from secretsd.domain.credentials import AccessKey, Session, Token
@@ -49,12 +50,29 @@ class Rows:
             return found
         return await self._cache.read(wanted, lambda: self._storage.proofs.token(digest))
 
+    def is_kept(self, digest: str) -> bool:
+        """Whether a token or session with that digest is in memory: then it was found before."""
+        key = (digest,)
+        return self._cache.peek(("tokens", key)) is not None or self._cache.peek(("sessions", key)) is not None
+
+    async def miss(self, digest: str) -> None:
+        """The work of looking for a token that is not there, as no digest is one of these backwards."""
+        with contextlib.suppress(NotFound):
+            await self.token(digest[::-1])
+
     async def binding(self, proof: str) -> Binding:
         """What the proof leads to."""
         wanted = "bindings", (proof,)
         if (found := self._cache.hit(Binding, wanted)) is not None:
             return found
         return await self._cache.read(wanted, lambda: self._storage.proofs.binding(proof))
+
+    async def binding_if_any(self, proof: str) -> Binding | None:
+        """What the proof leads to; None for nowhere, which is remembered like a row: many connections prove more."""
+        wanted = "bindings", (proof,)
+        if (found := self._cache.hit(Binding, wanted)) is not None:
+            return found
+        return await self._cache.read_if_any(wanted, lambda: self._storage.proofs.binding(proof))
 
     async def policy(self, account: str, name: str) -> Policy:
         """The policy."""
@@ -78,7 +96,14 @@ class Rows:
     async def access_key(self, identifier: str) -> AccessKey:
         """The access key of that id."""
         wanted = "access_keys", (identifier,)
+        if (found := self._cache.hit(AccessKey, wanted)) is not None:
+            return found
         return await self._cache.read(wanted, lambda: self._storage.proofs.access_key(identifier))
+
+    def kept_access_key(self, identifier: str) -> AccessKey | None:
+        """The access key of that id if it is in memory: then it was found before."""
+        found: AccessKey | None = self._cache.peek(("access_keys", (identifier,)))
+        return found
 
     async def session(self, digest: str) -> Session:
         """The session with that digest."""

@@ -30,6 +30,13 @@ class _Identity(NamedTuple):
     since_ms: int = 0
 
 
+class OwnersSide(NamedTuple):
+    """What the owner of a resource says of it: its own policy, and the grants on it."""
+
+    policy: Rules | None = None
+    grants: Sequence[Granting] = ()
+
+
 class RuleSets:
     """Compiled policies by name, and each principal's as a whole; dropped as their rows change."""
 
@@ -45,13 +52,17 @@ class RuleSets:
         permission: str,
         resource: Resource,
         as_if: Callable[[Sides], Sides] | None = None,
+        owners: OwnersSide | None = None,
     ) -> Narrowed:
         """What decides whether the principal may use the permission on the resource.
 
-        `as_if` makes of what speaks about the two something else, to ask what would be then.
+        `as_if` makes of what speaks about the two something else, to ask what would be then. `owners` is what the
+        resource's owner says, where that has been read before, or is not to be looked at.
         """
         identity = await self._of(principal)
-        sides = await self._sides(principal, identity, resource)
+        if owners is None:
+            owners = await self.owners_side(resource)
+        sides = await self._sides(principal, identity, resource, owners)
         if permission not in ACROSS_ACCOUNTS and resource.account != principal.account:
             # No owner can hand this on to another account. In `system` nobody is asked anyhow.
             sides = replace(sides, resource=None, grants=())
@@ -59,14 +70,13 @@ class RuleSets:
             sides = as_if(sides)
         return sides.narrowed(Who(principal.account, principal.path, identity.since_ms), permission, resource)
 
-    async def _sides(self, principal: Principal, identity: "_Identity", resource: Resource) -> Sides:
+    async def _sides(self, principal: Principal, identity: _Identity, resource: Resource, owners: OwnersSide) -> Sides:
         """All that speaks about the two. What is attached and missing leaves a principal nothing at all."""
         session = None
         if principal.session:
             session = await self._session_policy(principal.session)
-        policy, grants = await self._of_resource(resource)
         guarded = resource.path.startswith("role/")
-        return Sides(identity.rules, identity.boundary, session, policy, grants, guarded=guarded)
+        return Sides(identity.rules, identity.boundary, session, owners.policy, owners.grants, guarded=guarded)
 
     async def _of(self, principal: Principal) -> "_Identity":
         name = principal.account, principal.path
@@ -126,7 +136,7 @@ class RuleSets:
             return _NOTHING
         return Rules("session policy", session.account, session.policy) if session.policy else None
 
-    async def _of_resource(self, resource: Resource) -> tuple[Rules | None, Sequence[Granting]]:
+    async def owners_side(self, resource: Resource) -> OwnersSide:
         """The policy of the resource itself, and the grants on it."""
         kind, _, name = resource.path.partition("/")
         grants: Sequence[Granting] = ()
@@ -136,16 +146,16 @@ class RuleSets:
                     found = await self._rows.grants(resource.account, name, MAX_GRANTS)
                     grants = tuple(map(ReadyGrant, found))
                     key = await self._rows.key(resource.account, name)
-                    return await self._policy_of(key, resource.path), grants
+                    return OwnersSide(await self._policy_of(key, resource.path), grants)
                 case "secret" if not name.endswith("*"):
                     secret = await self._rows.secret(resource.account, name)
-                    return await self._policy_of(secret, f"secret-id/{secret.id}"), ()
+                    return OwnersSide(await self._policy_of(secret, f"secret-id/{secret.id}"))
                 case "role":
                     role = await self._rows.role(resource.account, name)
-                    return Rules("trust policy", resource.account, role.trust), ()
+                    return OwnersSide(Rules("trust policy", resource.account, role.trust))
         except NotFound:
             pass
-        return None, grants
+        return OwnersSide(None, grants)
 
     async def _policy_of(self, of: CMK | Secret, stored: str) -> Rules | None:
         """The policy of a key or secret. One that is lost may have been a denial: all is denied but to put it anew."""

@@ -1,65 +1,122 @@
-"""AssumeRole: a principal becomes a role for a while, as AWS STS and Alibaba Cloud STS name it."""
+"""Operations on sessions: whoever a role trusts becomes that role for a while (AWS STS AssumeRole)."""
 
 import base64
-from dataclasses import replace
 
 from secretsd.api.fields import TextValue
-from secretsd.api.sessions import AssumeRoleRequest, AssumeRoleResponse
+from secretsd.api.sessions import (
+    AssumeRoleRequest,
+    AssumeRoleResponse,
+    ListRoleSessionsRequest,
+    ListRoleSessionsResponse,
+    SessionDescription,
+)
 from secretsd.domain import policy_document
-from secretsd.domain.credentials import MAX_CHAINED_SECONDS, SESSION_KEY_PREFIX, Session, session_context
-from secretsd.domain.errors import InvalidRequest, InvalidState
-from secretsd.domain.names import Resource
-from secretsd.domain.policy import Statement
-from secretsd.operations import credential_secrets
+from secretsd.domain.credentials import (
+    MAX_CHAINED_SECONDS,
+    MAX_SESSIONS,
+    SESSION_KEY_PREFIX,
+    USUAL_SESSION_SECONDS,
+    Session,
+    session_context,
+)
+from secretsd.domain.errors import InvalidRequest, InvalidState, LimitExceeded
+from secretsd.domain.principals import Role
+from secretsd.operations import pages
 from secretsd.operations.authenticator import SESSION_PREFIX, token_digest
 from secretsd.operations.call import Call
+from secretsd.operations.credential_sealing import new_access_key_id, new_secret, sealed_credential
 from secretsd.operations.ids import take_random
 from secretsd.operations.registry import operation, permissions
+from secretsd.ports.storage import ProofUse
 
-DEFAULT_SECONDS = 3_600
 
-
-@operation("AssumeRole", "POST /v1/roles/{role}:assume", audited=("session_name", "duration_seconds", "external_id"))
+@operation("AssumeRole", "POST /v1/roles/{role}:assume", audited=("session_name", "duration_seconds"))
 async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleResponse:
-    """Become a role for a while, also in another account, where its trust policy and the caller's own allow it."""
-    role = await call.parts.rows.role(call.resource.account, call.resource.path.removeprefix("role/"))
-    longest = role.max_session_seconds
-    chained = bool(call.principal.session)
-    if chained:
-        if (await call.parts.rows.session(call.principal.session)).chained:
-            raise InvalidState("cannot assume the role: a session that was opened from a session opens no third one")
-        longest = min(longest, MAX_CHAINED_SECONDS)
-    seconds = request.duration_seconds or min(DEFAULT_SECONDS, longest)
-    if seconds > longest:
-        raise InvalidRequest(f"cannot assume the role: duration_seconds is over {longest}")
-    policy: tuple[Statement, ...] = ()
-    if request.document is not None:
-        policy = policy_document.read(request.document, permissions())
+    """Become a role for a while, of the caller's account or another one, as its trust policy allows."""
+    account, name = call.resource.account, call.resource.path.removeprefix("role/")
+    chained = await _is_chained(call)
+    policy = policy_document.read(request.session_policy, permissions()) if request.session_policy is not None else ()
+    role = await call.parts.rows.role(account, name)
+    seconds = _seconds(role, request.duration_seconds, chained)
+    if await call.parts.storage.proofs.count_sessions(account, name, call.time_ms) >= MAX_SESSIONS:
+        raise LimitExceeded(f"cannot open a session: role {name} has {MAX_SESSIONS} that are good")
+    identifier = new_access_key_id(SESSION_KEY_PREFIX)
+    secret = TextValue.from_text(new_secret())
     token = TextValue.from_text(SESSION_PREFIX + base64.urlsafe_b64encode(take_random(32)).decode().rstrip("="))
     session = Session(
         token_digest(token),
-        credential_secrets.new_id(SESSION_KEY_PREFIX),
-        role.account,
-        role.name,
+        identifier,
+        account,
+        name,
         role.id,
         request.session_name,
-        "",
+        await sealed_credential(call, account, secret, session_context(account, role.id, identifier)),
         policy,
         str(call.principal.resource),
         chained,
-        call.time_ms,
+        # After the last revocation, whatever the clock says: what is revoked later is a change of the role.
+        max(call.time_ms, role.revoked_ms + 1),
         call.time_ms + seconds * 1000,
     )
-    secret = credential_secrets.new_secret()
-    sealed = await credential_secrets.seal(call, role.account, session_context(session), secret)
-    call.fields["session"] = session.access_key
+    call.fields["session"] = identifier
+    call.fields["duration_seconds"] = seconds
     call.rest_on(role)
-    await call.commit(call.add(replace(session, secret=sealed)))
+    await call.commit(call.add(session))
     return AssumeRoleResponse(
-        access_key_id=session.access_key,
-        access_key_secret=TextValue(secret.reveal()),
-        session_token=token,
-        role=str(Resource(role.account, role.path)),
+        role=str(call.resource),
         session_name=session.name,
+        access_key=identifier,
+        secret=secret,
+        session_token=token,
         expires_ms=session.expires_ms,
+    )
+
+
+@operation("ListRoleSessions", "GET /v1/roles/{role}:sessions")
+async def list_role_sessions(call: Call, request: ListRoleSessionsRequest) -> ListRoleSessionsResponse:
+    """List the sessions of a role that are good, who opened them, and when each was used last."""
+    role = await call.parts.rows.role(call.account, request.role)
+    found = await call.parts.storage.proofs.sessions(
+        call.account, role.name, call.time_ms, pages.after(request.next_token), request.limit + 1
+    )
+    shown, token = pages.page(found, request.limit, lambda session: session.access_key)
+    uses = await call.parts.proof_uses.last(f"session/{session.access_key}" for session in shown)
+    return ListRoleSessionsResponse(
+        sessions=tuple(
+            _described(session, uses.get(f"session/{session.access_key}"))
+            for session in shown
+            if session.role_id == role.id and session.created_ms > role.revoked_ms
+        ),
+        next_token=token,
+    )
+
+
+async def _is_chained(call: Call) -> bool:
+    """Whether the caller is a role already; InvalidState where he became that from another role."""
+    principal = call.principal
+    if principal.session and (await call.parts.rows.session(principal.session)).chained:
+        raise InvalidState("cannot become a third role: the session was opened by another role's session")
+    return principal.path.startswith("role/")
+
+
+def _seconds(role: Role, wanted: int | None, chained: bool) -> int:
+    most = min(role.max_session_seconds, MAX_CHAINED_SECONDS) if chained else role.max_session_seconds
+    if wanted is not None and wanted > most:
+        why = " when a role opens it" if chained and most < role.max_session_seconds else ""
+        raise InvalidRequest(f"cannot open a session for so long: role {role.name} allows {most} seconds{why}")
+    return wanted or min(most, USUAL_SESSION_SECONDS)
+
+
+def _described(session: Session, use: ProofUse | None) -> SessionDescription:
+    return SessionDescription(
+        access_key=session.access_key,
+        session_name=session.name,
+        opened_by=session.by,
+        created_ms=session.created_ms,
+        expires_ms=session.expires_ms,
+        chained=session.chained,
+        bounded=bool(session.policy),
+        last_used_ms=use.time_ms if use else None,
+        last_used_from=use.source if use else None,
+        last_operation=use.operation if use else None,
     )

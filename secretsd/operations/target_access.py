@@ -23,7 +23,7 @@ async def require_target(call: Call, name: str, rotator: str, logins: Sequence[s
     try:
         target = await call.parts.storage.targets.get(name)
     except NotFound:
-        raise AccessDenied from None
+        raise AccessDenied.without("UseTarget") from None
     for login in logins:
         target.require_login(call.account, login)
     if target.rotator != rotator:

@@ -12,21 +12,34 @@ from secretsd.api.tokens import (
     ListTokensResponse,
     TokenDescription,
 )
-from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
-from secretsd.domain.errors import InvalidState, NotFound
+from secretsd.domain.credentials import MAX_SESSION_SECONDS, MAX_TOKENS, Token
+from secretsd.domain.errors import InvalidState, LimitExceeded, NotFound
 from secretsd.domain.principals import User
 from secretsd.operations.authenticator import TOKEN_PREFIX, token_digest
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
-from secretsd.ports.storage import Delete
+from secretsd.ports.storage import Delete, ProofUse
 
 
-def new_token(user: User, now_ms: int, expires_ms: int | None) -> tuple[TextValue, Token]:
-    """The token as its holder gets it, this once, and as storage keeps it."""
+def new_token(user: User, now_ms: int, expires_ms: int | None, access_key: str = "") -> tuple[TextValue, Token]:
+    """The token as its holder gets it, this once, and as storage keeps it; `access_key` is the one that it is got for.
+
+    It is never older than its user, also where the clock was set back in between: such a token would prove nobody.
+    """
     shown = TextValue.from_text(TOKEN_PREFIX + base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="))
-    return shown, Token(token_digest(shown), new_id(), user.account, user.name, now_ms, expires_ms)
+    made_ms = max(now_ms, user.created_ms)
+    token = Token(token_digest(shown), new_id(), user.account, user.name, made_ms, expires_ms, access_key=access_key)
+    return shown, token
+
+
+async def require_room_for_token(call: Call, user: User) -> None:
+    """Raise LimitExceeded where the user has too many tokens that are good. Calls at once may go past it together."""
+    if await call.parts.storage.proofs.count_tokens(user.account, user.name, call.time_ms) >= MAX_TOKENS:
+        raise LimitExceeded(
+            f"cannot make the token: user {user.name} has {MAX_TOKENS} that are good, delete some first"
+        )
 
 
 @operation("CreateToken", "POST /v1/users/{user}:create-token", audited=("ttl_seconds",))
@@ -39,6 +52,7 @@ async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenRe
             f"cannot make the token: user {user.name} is a service, whose tokens are good for {MAX_SESSION_SECONDS} "
             "seconds at most"
         )
+    await require_room_for_token(call, user)
     expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
     shown, token = new_token(user, call.time_ms, expires_ms)
     call.fields["token_id"] = token.id
@@ -62,8 +76,20 @@ async def list_tokens(call: Call, request: ListTokensRequest) -> ListTokensRespo
     """List a user's tokens without what proves them."""
     await call.parts.rows.user(call.account, request.user)
     tokens = await call.parts.storage.proofs.tokens(call.account, request.user)
-    return ListTokensResponse(
-        tokens=tuple(
-            TokenDescription(id=token.id, created_ms=token.created_ms, expires_ms=token.expires_ms) for token in tokens
-        )
+    uses = await call.parts.proof_uses.last(f"token/{token.id}" for token in tokens)
+    return ListTokensResponse(tokens=tuple(_described(token, uses.get(f"token/{token.id}")) for token in tokens))
+
+
+def _described(token: Token, use: ProofUse | None) -> TokenDescription:
+    """A token, whose uses are those of its access key where it was got for one."""
+    return TokenDescription(
+        id=token.id,
+        created_ms=token.created_ms,
+        expires_ms=token.expires_ms,
+        access_key=token.access_key or None,
+        last_used_ms=use.time_ms if use else None,
+        last_used_from=use.source if use else None,
+        last_operation=use.operation if use else None,
+        enrolment=token.enrols_seconds > 0,
+        network=token.network or None,
     )

@@ -7,7 +7,7 @@ record that enters a cache has had its authenticator verified; a change reaches 
 from asyncio import Future
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import Conflict
@@ -74,6 +74,28 @@ class Unattached:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """Changes nothing: LimitExceeded when the account has more than `most` records of that table by then.
+
+    It looks at what the changes before it left. `table` is one of `domain.limits.QUOTA_TABLES`; it costs no walk.
+    """
+
+    table: str
+    account: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnlySpaces:
+    """Changes nothing: StaleRecord when there are other proof spaces than those of these names, or one of them is gone.
+
+    For what rests on there being no other one, that nobody else has the same proofs.
+    """
+
+    spaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteVersions:
     """Takes away every version and value of a secret, however many there are."""
 
@@ -90,7 +112,7 @@ class DeleteSteps:
     below: int
 
 
-Change = Add | Replace | Delete | Unchanged | Unattached | DeleteVersions | DeleteSteps
+Change = Add | Replace | Delete | Unchanged | Unattached | OnlySpaces | Within | DeleteVersions | DeleteSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,17 @@ class EventFilter:
     request_id: bytes | None = None
 
 
+class ProofUse(NamedTuple):
+    """That a proof was used last at `time_ms`, from where and for which operation; kept until `until_ms`."""
+
+    proof: str
+    account: str
+    time_ms: int
+    source: str
+    operation: str
+    until_ms: int
+
+
 class AuditTrail(Protocol):
     """The events. Those of changes are written by `Storage.commit`; those of reads and refusals here."""
 
@@ -154,6 +187,17 @@ class AuditTrail(Protocol):
 
         Looks at a bounded number of events a call: a page may be short, even empty, and still have a next one.
         """
+        ...
+
+    async def note_uses(self, uses: Sequence[ProofUse]) -> None:
+        """Keep the last use of each proof, for people to see; what is later already stays. They decide nothing.
+
+        It need not be durable, and wakes no change feed. What was kept until before the latest of these times may go.
+        """
+        ...
+
+    async def uses(self, proofs: Sequence[str]) -> Sequence[ProofUse]:
+        """The last uses of the proofs, of those that are known, in any order."""
         ...
 
 
@@ -198,7 +242,7 @@ class Storage(Protocol):
     def leases(self) -> Leases: ...
 
     async def commit(self, unit: UnitOfWork) -> None:
-        """All of it, durably; or nothing, and AlreadyExists, StaleRecord, LeaseLost or StorageUnavailable."""
+        """All of it, durably; or nothing: AlreadyExists, StaleRecord, LeaseLost, LimitExceeded, StorageUnavailable."""
         ...
 
     def subscribe(self, on_change: Callable[[Sequence[RecordName]], None]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from secretsd.settings import Settings
+from secretsd.supervisor import certificates
 from secretsd.supervisor.identities import Identities, NoSuchUser, resolve
 from secretsd.supervisor.initialise import is_initialised
 from secretsd.supervisor.pin import NoPIN, read_pin
@@ -33,6 +34,8 @@ def problems(
         pin = read_pin(settings.keystore.pin_file, credentials_directory, pin_fd, ask_pin)
     except NoPIN as error:
         found.append(str(error))
+    placed = certificates.placed(settings, credentials_directory)
+    found += certificates.problems(placed.http, None if identities is None else identities.worker)
     module = Path(settings.keystore.module)
     if not module.is_file():
         found.append(f"cannot use keystore.module: there is no library {module}")

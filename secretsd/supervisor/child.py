@@ -123,6 +123,12 @@ class Child:
         elif self.state is not State.ENDED:
             self._become(State.ENDED)
 
+    def reload(self) -> None:
+        """Tell a process that serves, and knows what to do then, to read its files again."""
+        if self.spec.reloads and self.state is State.SERVING:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGHUP)
+
     def kill(self, reason: str) -> None:
         """End the process at once; once is enough, however often it is called before the process is reaped."""
         if self.state in RUNNING and not self._killed_for:

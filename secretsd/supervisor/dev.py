@@ -5,12 +5,13 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from secretsd.settings import BadSettings, Settings, from_document
+from secretsd.settings import BadSettings, Settings, address, from_document
 from secretsd.supervisor.identities import (
     Identities,
     Identity,
@@ -48,7 +49,7 @@ def run(state_dir: Path, listen: str, socket: Path | None) -> int:
     def serves(addresses: Mapping[Listener, str]) -> None:
         http = next((found for listener, found in addresses.items() if isinstance(listener, TCPListener)), "")
         lines = {
-            "SECRETSD_ADDR": f"http://{http}",
+            "SECRETSD_ADDR": f"{'http' if settings.http.certificate is None else 'https'}://{http}",
             "SECRETSD_SOCKET": settings.unix.path,
             "SECRETSD_TOKEN": token,
         }
@@ -67,6 +68,7 @@ def dev_settings(state_dir: Path, listen: str, socket: Path | None) -> Settings:
         "keystore": {"pin_file": str(state_dir / "pin")},
         "rotation": {"rotators": ["postgresql", "random"], "min_interval_seconds": 1, "min_grace_seconds": 1},
         "token_issuers": {"plain_loopback": True},
+        "limits": {"free_failed_proofs": 0},  # whoever tries things out on his own host shares an address with himself
     }
     path = state_dir / "secretsd.yaml"
     if path.exists():
@@ -75,8 +77,10 @@ def dev_settings(state_dir: Path, listen: str, socket: Path | None) -> Settings:
         except yaml.YAMLError:
             raise BadSettings([f"cannot read {path}: it is not YAML"]) from None
     document["unix"] = {"path": str((socket or state_dir / "secretsd.sock").absolute())}
-    document["http"] = {"listen": listen}
+    document["http"] = {**(document.get("http") or {}), "listen": listen}
     settings = from_document(document)
+    if not ip_address(address(listen)[0]).is_loopback:
+        raise BadSettings(["cannot use --listen: what is for development opens a loopback address only"])
     users = for_dev(settings)
     return from_document(
         document | {"users": {"worker": users.worker, "keystore": users.keystore, "rotator": users.rotator}}

@@ -1,12 +1,14 @@
 """From settings to the processes that the supervisor starts."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from secretsd.settings import Settings, address, as_document
+from secretsd.supervisor import certificates
 from secretsd.supervisor.identities import Identities, Identity
 from secretsd.supervisor.specification import ChildSpec, InheritedListener, Listener, TCPListener, UnixListener
 
@@ -114,13 +116,20 @@ def _worker(
 ) -> ChildSpec:
     listeners = worker_listeners(settings, inherited)
     document = {
-        "settings": as_document(settings),
+        "settings": as_document(certificates.placed(settings, os.environ.get("CREDENTIALS_DIRECTORY"))),
         "listen_fds": list(range(4, 4 + len(listeners))),
         "first_start": first_start,
     }
     # It asks for the key store again and again, so half a second of loading can pass beside the others' start.
     return _spec(
-        f"worker-{number}", "secretsd.app", identity, document, listeners=listeners, after=after, waits_itself=True
+        f"worker-{number}",
+        "secretsd.app",
+        identity,
+        document,
+        listeners=listeners,
+        after=after,
+        waits_itself=True,
+        reloads=True,
     )
 
 
@@ -133,6 +142,7 @@ def _spec(
     listeners: tuple[Listener, ...] = (),
     after: tuple[str, ...] = (),
     waits_itself: bool = False,
+    reloads: bool = False,
     stall_seconds: float = 5.0,
 ) -> ChildSpec:
     return ChildSpec(
@@ -144,5 +154,6 @@ def _spec(
         listeners=listeners,
         after=after,
         waits_itself=waits_itself,
+        reloads=reloads,
         stall_seconds=stall_seconds,
     )

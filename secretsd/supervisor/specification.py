@@ -53,8 +53,8 @@ class ChildSpec:
     document for descriptor 0 and may hold the PIN. Listeners come as descriptors 4, 5, … in their order; equal
     listeners of several children are one socket. Before the first start the children named in `after` must be ready,
     or have failed once, unless the child `waits_itself` for what it needs of them and can load in the meantime; when
-    all stops, it stops before them. `stall_seconds` is how long a ping may stay unanswered, `start_seconds` how long
-    the child may take to become ready.
+    all stops, it stops before them. One that `reloads` hears of SIGHUP while it serves. `stall_seconds` is how long a
+    ping may stay unanswered, `start_seconds` how long the child may take to become ready.
     """
 
     name: str
@@ -65,6 +65,7 @@ class ChildSpec:
     listeners: tuple[Listener, ...] = ()
     after: tuple[str, ...] = ()
     waits_itself: bool = False
+    reloads: bool = False
     stall_seconds: float = 5.0
     start_seconds: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -65,8 +65,7 @@ class Supervisor:
         wake, woken = socket.socketpair()
         wake.setblocking(False)
         woken.setblocking(False)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         self._selector.register(wake, selectors.EVENT_READ, self._signalled)
@@ -173,6 +172,9 @@ class Supervisor:
 
     def _signalled(self, now: float) -> None:
         for number in self._wake.recv(4096):
+            if number == signal.SIGHUP:
+                for child in self._children.values():
+                    child.reload()
             if number not in (signal.SIGTERM, signal.SIGINT):
                 continue
             if self._stopping:

@@ -5,6 +5,7 @@ import http.client
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -74,6 +75,8 @@ class Daemon:
         self.listen = listen
         self.socket = str(state_dir / "secretsd.sock")
         self.environment: dict[str, str] = {}
+        self.tls: ssl.SSLContext | None = None
+        """For connections over TCP where the settings name a certificate; a test sets it."""
         self.log = state_dir.with_name(state_dir.name + ".log")
         self._process: subprocess.Popen[str] | None = None
         if settings is not None:
@@ -115,7 +118,7 @@ class Daemon:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the TCP listener."""
-        host, _, port = self.environment["SECRETSD_ADDR"].removeprefix("http://").rpartition(":")
+        host, _, port = self.environment["SECRETSD_ADDR"].rpartition("://")[2].rpartition(":")
         return host.strip("[]"), int(port)
 
     def stop(self, seconds: float = 30.0) -> int:
@@ -162,6 +165,8 @@ class Daemon:
 
     def connect(self, *, tcp: bool = False) -> http.client.HTTPConnection:
         """A connection that stays open between requests."""
+        if tcp and self.environment["SECRETSD_ADDR"].startswith("https:"):
+            return http.client.HTTPSConnection(*self.address, timeout=30, context=self.tls)
         if tcp:
             return http.client.HTTPConnection(*self.address, timeout=30)
         return UnixHTTPConnection(self.socket)

@@ -30,8 +30,9 @@ _counter = itertools.count(1)
 
 
 def account(identifier: str = ACCOUNT) -> Account:
-    """An account."""
-    return Account(identifier, "Example & Söhne", KEY_ID, 1_700_000_000_000)
+    """An account; no two have the same name."""
+    name = "Example & Söhne" if identifier == ACCOUNT else f"Example {identifier}"
+    return Account(identifier, name, KEY_ID, 1_700_000_000_000)
 
 
 def user(name: str = "ann", owner: str = ACCOUNT) -> User:
@@ -182,7 +183,7 @@ def later_fields() -> list[Record]:
             service=True,
             description="a machine",
         ),
-        replace(token("ef" * 32, "t-9"), access_key="AK1"),
+        replace(token("ef" * 32, "t-9"), access_key="AK1", enrols_seconds=3600, network="192.0.2.0/24"),
         replace(binding("unix:uid/2000"), user="", role="deployer"),
         replace(policy("later"), statements=(conditional(),)),
         replace(secret("prod/db/held"), barrier=Barrier.UNPROVED, pinned=True, has_policy=True),

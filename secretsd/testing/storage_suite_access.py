@@ -10,7 +10,7 @@ from secretsd.domain.policy import Effect, Statement
 from secretsd.domain.principals import Group, Role, User
 from secretsd.domain.proofs import Binding
 from secretsd.domain.records import Record
-from secretsd.ports.storage import Delete, StaleRecord, Unattached
+from secretsd.ports.storage import Add, Delete, OnlySpaces, StaleRecord, Unattached
 from secretsd.testing import access_samples as access
 from secretsd.testing import samples
 from secretsd.testing.storage_bench import Bench, bench
@@ -118,6 +118,30 @@ class AccessSuite:
         assert await proofs.bindings_of_user(samples.ACCOUNT, "", 5) == []
         assert await proofs.bindings_of_role(samples.ACCOUNT, "", 5) == []
 
+    async def test_bindings_of_others_are_found_between_two_proofs(self, bench: Bench) -> None:
+        def bound(proof: str, account: str = samples.OTHER_ACCOUNT) -> Binding:
+            return replace(samples.binding(), proof=proof, account=account)
+
+        others = [bound(f"unix:uid/{number}") for number in (1, 2, 4)]
+        await bench.add(*others, bound("unix:uid/3", samples.ACCOUNT), bound("systemd:unit/a.service"))
+        found = bench.storage.proofs.bindings_of_others
+        assert [one.proof for one in await found(samples.ACCOUNT, "unix:uid", "unix:uid/~", 5)] == [
+            "unix:uid/1", "unix:uid/2", "unix:uid/4"
+        ]  # fmt: skip
+        assert [one.proof for one in await found(samples.ACCOUNT, "unix:uid/1", "unix:uid/4", 5)] == ["unix:uid/2"]
+        assert [one.proof for one in await found(samples.ACCOUNT, "unix:uid", "unix:uid/~", 1)] == ["unix:uid/1"]
+        assert [one.proof for one in await found(samples.OTHER_ACCOUNT, "", "~", 5)] == ["unix:uid/3"]
+
+    async def test_a_unit_rests_on_there_being_no_other_proof_spaces(self, bench: Bench) -> None:
+        first, second = access.proof_space("unix:uid/2"), access.proof_space("unix:uid/1")
+        await bench.change(OnlySpaces(()), Add(first, bench.mac(first)))
+        for spaces in ((), ("unix:uid/1",), ("unix:uid/2", "unix:uid/3")):
+            with pytest.raises(StaleRecord, match="a proof space came or went"):
+                await bench.change(OnlySpaces(spaces), Add(second, bench.mac(second)))
+        await bench.change(OnlySpaces(("unix:uid/2",)), Add(second, bench.mac(second)))
+        await bench.change(OnlySpaces(("unix:uid/2", "unix:uid/1")), Delete(first))
+        assert [one.space for one in await bench.storage.proofs.spaces()] == ["unix:uid/1"]
+
     async def test_access_keys_belong_to_a_user_and_are_found_by_id_alone(self, bench: Bench) -> None:
         await bench.add(access.access_key("AK2"), access.access_key("AK1"), access.access_key("AK3", "bob"))
         proofs = bench.storage.proofs
@@ -128,6 +152,33 @@ class AccessSuite:
         assert (await proofs.access_key("AK3")).user == "bob"
         with pytest.raises(AlreadyExists):
             await bench.add(access.access_key("AK1", "eve"))
+
+    async def test_access_keys_of_an_account_are_paged(self, bench: Bench) -> None:
+        await bench.add(access.access_key("AK2"), access.access_key("AK1", "bob"), access.access_key("AK3"))
+        await bench.add(replace(access.access_key("AK0"), account=samples.OTHER_ACCOUNT))
+        proofs = bench.storage.proofs
+        assert [one.id for one in await proofs.access_keys_of_account(samples.ACCOUNT, "", 2)] == ["AK1", "AK2"]
+        assert [one.id for one in await proofs.access_keys_of_account(samples.ACCOUNT, "AK2", 2)] == ["AK3"]
+
+    async def test_tokens_that_are_good_are_counted_by_user(self, bench: Bench) -> None:
+        ends = {"01": 1_000, "02": 1_001, "03": None}
+        await bench.add(*(samples.token(digest * 32, f"t-{digest}", end) for digest, end in ends.items()))
+        await bench.add(replace(samples.token("04" * 32, "t-04"), user="bob"))
+        count = bench.storage.proofs.count_tokens
+        user = samples.token().user
+        assert [await count(samples.ACCOUNT, user, now_ms) for now_ms in (999, 1_000, 1_001)] == [3, 2, 1]
+        assert await count(samples.OTHER_ACCOUNT, user, 0) == 0
+
+    async def test_sessions_of_a_role_that_are_good(self, bench: Bench) -> None:
+        await bench.add(*(access.session(f"{n:02}" * 32, f"STS{n}", 1_000 * n) for n in (3, 1, 2)))
+        await bench.add(replace(access.session("04" * 32, "STS4", 9_000), role="other"))
+        proofs = bench.storage.proofs
+        role = access.session().role
+        found = await proofs.sessions(samples.ACCOUNT, role, 1_000, "", 5)
+        assert [one.access_key for one in found] == ["STS2", "STS3"]
+        assert [one.access_key for one in await proofs.sessions(samples.ACCOUNT, role, 0, "STS1", 1)] == ["STS2"]
+        assert [await proofs.count_sessions(samples.ACCOUNT, role, now_ms) for now_ms in (0, 1_000)] == [3, 2]
+        assert await proofs.count_sessions(samples.OTHER_ACCOUNT, role, 0) == 0
 
     async def test_tokens_of_an_access_key(self, bench: Bench) -> None:
         await bench.add(replace(samples.token("01" * 32, "t-1"), access_key="AK1"), samples.token("02" * 32, "t-2"))

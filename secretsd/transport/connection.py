@@ -19,6 +19,7 @@ from secretsd.transport.bodies import read_body
 from secretsd.transport.framing import END_OF_HEAD, Refused, ends_with, parsed, require_offered
 from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
+from secretsd.transport.tls import client_certificate
 from secretsd.transport.writing import WritingHalf
 
 log = logging.getLogger("secretsd.connection")
@@ -75,6 +76,15 @@ class Connection(WritingHalf):
         self._gone: asyncio.Future[None] | None = None
         self._discarded = 0
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A TLS handshake is over by now, so what the client sent in it proves who calls."""
+        if self._peer.tls and (certificate := client_certificate(transport)) is not None:
+            peer = self._peer
+            self._caller = self._peer_alone = Caller(
+                peer.source, peer.uid, None, peer.way, peer.proofs, certificate=certificate
+            )
+        super().connection_made(transport)
+
     async def answered(self) -> None:
         """Return once no request is being answered; the connection ends then, because it was closed to new ones."""
         answering = self._answering or self._stream is not None
@@ -125,7 +135,7 @@ class Connection(WritingHalf):
             self._refuse(400, InvalidRequest("cannot read the request: it broke off"))
         self._close = True
         if self._answering or self._messages or self._refusing is not None:
-            return True
+            return not self._peer.tls  # where nothing is half closed: asyncio closes anyhow, and says so in the log
         self.force_close()
         return False
 
@@ -193,12 +203,11 @@ class Connection(WritingHalf):
         caller = self._peer_alone
         held = 0
         try:
-            request, token = parsed(message, self._limits)
-            if token is not None:
+            request, shown = parsed(message, self._limits)
+            if shown is not None:
                 caller = self._caller
-                if caller.token != token:
-                    peer = self._peer
-                    caller = self._caller = Caller(peer.source, peer.uid, token, peer.way, peer.proofs)
+                if caller.shown != shown:
+                    caller = self._caller = self._peer_alone.showing(shown)
             require_offered(request)
             body = b""
             if not payload.is_eof() or payload.total_bytes:
@@ -217,6 +226,7 @@ class Connection(WritingHalf):
     async def _finish(self, refused: bool) -> None:
         """Close. A refused peer may still be sending: closing at once would reset it and take the answer away."""
         transport = self.transport
+        # Over TLS nothing is half closed, and closing waits for the peer by itself (ssl_shutdown_timeout).
         if transport is not None and refused and not self._ended and transport.can_write_eof():
             self._close = True  # what still comes is thrown away
             self._gone = self._loop.create_future()

@@ -1,13 +1,14 @@
 """Where requests begin and end, and which of them we do not take: the rules that stand beside aiohttp's parser."""
 
 import base64
-import binascii
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aiohttp import HttpVersion10, HttpVersion11
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 
+from secretsd.domain.credentials import KeyPair
 from secretsd.domain.errors import InvalidRequest, LimitExceeded, SecretsdError
 from secretsd.domain.sensitive import Plaintext
 from secretsd.transport.limits import Limits
@@ -24,8 +25,10 @@ class Refused(Exception):
         self.error = error
 
 
-def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext | None]:
-    """The head that the parser made out and the token in it, or Refused: the parser's error, or two proofs of identity.
+def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext | KeyPair | None]:
+    """The head that the parser made out and what it shows to prove the caller: a bearer token or an access key.
+
+    Refused: the parser's error, or two proofs of identity.
 
     The parser's own texts quote the request, so they are looked at here and go no further.
     """
@@ -41,7 +44,7 @@ def parsed(message: Any, limits: Limits) -> tuple[RawRequestMessage, Plaintext |
         return message, None
     if len(proofs) > 1:
         raise Refused(400, InvalidRequest("cannot tell who is calling: more than one Authorization header"))
-    return message, _proof(proofs[0])
+    return message, shown(proofs[0])
 
 
 def require_offered(request: RawRequestMessage) -> None:
@@ -70,19 +73,24 @@ def ends_with(data: bytes, message: Any, payload: Any) -> bool:
     return END_OF_HEAD.endswith(data[start : len(data) - size])
 
 
-def _proof(authorization: str) -> Plaintext:
-    """The token of an Authorization header, or user-id and password of a Basic one with the colon (RFC 7617).
+def shown(authorization: str) -> Plaintext | KeyPair:
+    """What an Authorization header shows; whatever else stands there proves nothing, as an empty token does.
 
-    Whatever else stands there proves nothing, as an empty token does.
+    Bearer (RFC 6750) is a token, Basic (RFC 7617) id and secret of an access key.
     """
     scheme, _, rest = authorization.partition(" ")
-    given = rest.strip().encode("utf-8", "surrogateescape")
     match scheme.lower():
         case "bearer":
-            return Plaintext(given)
+            return Plaintext(rest.strip().encode("utf-8", "surrogateescape"))
         case "basic":
-            try:
-                return Plaintext(base64.b64decode(given, validate=True))
-            except binascii.Error:
-                pass
+            return _basic(rest.strip()) or Plaintext(b"")
     return Plaintext(b"")
+
+
+def _basic(credentials: str) -> KeyPair | None:
+    """Id and secret, or None for what is neither; OAuth's clients encode both as a form does (RFC 6749 2.3.1)."""
+    try:
+        identifier, colon, secret = base64.b64decode(credentials, validate=True).decode("ascii").partition(":")
+    except ValueError:
+        return None
+    return KeyPair(unquote_plus(identifier), Plaintext.from_text(unquote_plus(secret))) if colon else None

@@ -8,9 +8,12 @@ from typing import Any
 
 from aiohttp.web_server import Server
 
+from secretsd.operations.authenticator import Caller
+from secretsd.operations.tls_proofs import CertificateRefused
 from secretsd.transport.connection import Connection, Dialect
 from secretsd.transport.limits import BodyRoom, Limits
-from secretsd.transport.peer import peer_of
+from secretsd.transport.peer import Peer, peer_of
+from secretsd.transport.tls import TlsContexts, refusal
 
 log = logging.getLogger("secretsd.listener")
 MAX_COURTESY_MS = 8
@@ -19,15 +22,24 @@ ACCEPTED_AFTER_COURTESY = 4
 
 
 class Listener:
-    """Accepts connections on one socket, `shared` when other workers accept on it as well.
+    """Accepts connections on one socket, `shared` when other workers accept on it as well; by TLS where `tls` is given.
 
     The kernel gives a connection to whoever asks first, which may be the same worker each time (16:0 was seen). So a
     worker lets others go first, for longer the more connections it holds: a millisecond for every two, up to eight.
     """
 
-    def __init__(self, listening: socket.socket, dialect: Dialect, limits: Limits, *, shared: bool = False) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        dialect: Dialect,
+        limits: Limits,
+        *,
+        shared: bool = False,
+        tls: TlsContexts | None = None,
+    ) -> None:
         self._listening = listening
         self._shared = shared
+        self._tls = tls
         self._dialect = dialect
         self._limits = limits
         self._room = BodyRoom(limits.max_bodies_bytes)
@@ -37,6 +49,7 @@ class Listener:
         self._opening: set[asyncio.Task[Any]] = set()
         self.accepted = 0
         self.turned_away = 0
+        self.failed_handshakes = 0
         listening.setblocking(False)
 
     @property
@@ -55,6 +68,8 @@ class Listener:
         self._stopped = True
         self._loop.remove_reader(self._listening.fileno())
         self._listening.close()
+        for opening in self._opening if self._tls is not None else ():
+            opening.cancel()  # a handshake that is not over yet: nothing was asked in it
         self._manager.pre_shutdown()
         answering = [connection.answered() for connection in self._connections()]
         with contextlib.suppress(TimeoutError):
@@ -98,19 +113,41 @@ class Listener:
             return True
         connection.setblocking(False)
         try:
-            peer = peer_of(connection)
+            peer = peer_of(connection, tls=self._tls is not None)
         except OSError:
             connection.close()  # the peer has reset it meanwhile: nobody is left to be told anything
             return True
         self.accepted += 1
-        opening = self._loop.create_task(
-            self._loop.connect_accepted_socket(
-                lambda: Connection(self._manager, self._loop, self._dialect, peer, self._limits, self._room), connection
-            )
-        )
+        opening = self._loop.create_task(self._open(connection, peer))
         self._opening.add(opening)
         opening.add_done_callback(self._opened)
         return True
+
+    async def _open(self, connection: socket.socket, peer: Peer) -> None:
+        def made() -> Connection:
+            return Connection(self._manager, self._loop, self._dialect, peer, self._limits, self._room)
+
+        if self._tls is None:
+            await self._loop.connect_accepted_socket(made, connection)
+            return
+        try:
+            context = await self._tls.context()
+        except BaseException:
+            connection.close()  # nobody else has it yet
+            raise
+        try:
+            await self._loop.connect_accepted_socket(
+                made,
+                connection,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.header_seconds,
+                ssl_shutdown_timeout=self._limits.linger_seconds,
+            )
+        except OSError as error:  # what TLS raises is one as well, and so is a time-out
+            self.failed_handshakes += 1
+            if (reason := refusal(error)) is not None:
+                caller = Caller(peer.source, way=peer.way)
+                await self._dialect.refuse(caller, CertificateRefused(f"the handshake failed: {reason}"))
 
     def _opened(self, task: "asyncio.Task[Any]") -> None:
         self._opening.discard(task)

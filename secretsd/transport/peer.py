@@ -1,12 +1,11 @@
 """What a connection proves about its peer."""
 
 import socket
-import struct
 from dataclasses import dataclass, field
+from functools import partial
 
 from secretsd.operations.request_facts import Way
-
-_CREDENTIALS = struct.Struct("3i")
+from secretsd.transport.units import boot_time, credentials, unit_of_peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +20,15 @@ class Peer:
     tcp: bool
     way: Way = field(default_factory=Way)
     proofs: tuple[str, ...] = ()
+    tls: bool = False
 
 
-def peer_of(connection: socket.socket) -> Peer:
-    """The peer of an accepted connection (SO_PEERCRED: as it was when the peer connected)."""
+def peer_of(connection: socket.socket, *, tls: bool = False) -> Peer:
+    """The peer of an accepted connection (SO_PEERCRED: as it was when the peer connected), over TCP by `tls` or not."""
     if connection.family == socket.AF_UNIX:
-        packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid, uid, _ = _CREDENTIALS.unpack(packed)
-        return Peer(f"unix:pid/{pid}", uid, False, Way(uid=uid))
+        pid, uid = credentials(connection)
+        way = Way(uid=uid, find_unit=partial(unit_of_peer, connection, boot_time()))
+        return Peer(f"unix:pid/{pid}", uid, False, way)
     host, port, *_ = connection.getpeername()
     source = f"tcp:{host}:{port}" if ":" not in host else f"tcp:[{host}]:{port}"
-    return Peer(source, None, True, Way(host, secure=False))
+    return Peer(source, None, True, Way(host, secure=tls), tls=tls)

@@ -50,6 +50,7 @@ def explorer(daemon: Daemon) -> str:
             "user/admin",
             "user/explorer",
             *(f"policy/{name}" for name in ("administrator", "operator", "fence")),
+            "binding/unix:uid/0",
             "secretsd:system:proof/unix:uid/0",
         ],
     }

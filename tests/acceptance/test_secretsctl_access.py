@@ -152,6 +152,35 @@ def test_what_somebody_has_or_is_stays(ctl: Ctl) -> None:
         assert ctl(noun, "show" if noun == "policy" else "describe", name).code == NOT_FOUND
 
 
+def test_why_who_and_what_was_used(daemon: Daemon, ctl: Ctl) -> None:
+    """The explanation is what happens; the draft allows what happened, and takes the place of what allowed too much."""
+    for name in ("used/one", "used/two"):
+        assert daemon.call("POST", "/v1/secrets", {"name": name, "text": "x"}).status == 200
+    wide = {**READ, "action": ["GetSecretValue", "PutSecretValue"], "resource": ["secret/used/*"]}
+    kept = {"sid": "Kept", "effect": "Deny", "action": ["*"], "resource": ["secret/used/two"]}
+    done(ctl("user", "create", "uma"))
+    done(ctl("user", "inline", "put", "uma", "own", "-", stdin=document(wide, kept)))
+    uma = a_token_of(daemon, "uma")
+    for name, code, decision in (("used/one", 200, "allowed"), ("used/two", 403, "denied")):
+        assert status(daemon, uma, "GET", f"/v1/secrets/{name}:value") == code
+        assert (
+            done(ctl("policy", "explain", "user/uma", "GetSecretValue", f"secret/{name}", "-o", "raw"))
+            == f"{decision}\n"
+        )
+    told = done(ctl("policy", "explain", "user/uma", "GetSecretValue", "secret/used/two"))
+    assert "statement 2 (Kept) of user/uma/inline-policy/own denies it" in told
+    refused = daemon.call("GET", "/v1/secrets/used/two:value", token=uma)
+    assert refused.body["detail"] == "cannot do that: GetSecretValue is not allowed, or it does not exist"
+    assert "/uma" in done(ctl("policy", "who-can", "GetSecretValue", "secret/used/one", "-o", "raw"))
+    draft = done(ctl("policy", "from-use", "user/uma", "--days", "1"))
+    assert '"secret/used/one"' in draft
+    assert "PutSecretValue" not in draft
+    done(ctl("user", "inline", "put", "uma", "own", "-", stdin=draft))
+    assert status(daemon, uma, "GET", "/v1/secrets/used/one:value") == 200
+    assert status(daemon, uma, "PUT", "/v1/secrets/used/one:value", {"text": "y"}) == 403
+    assert "secretsd:UnixUid" in done(ctl("policy", "keys", "-o", "raw"))
+
+
 def test_what_is_wrong_with_a_document_is_told_with_its_line(ctl: Ctl) -> None:
     bad = '{"Version": "1", "Statement": [\n {"Effect": "Allow",\n  "Action": "GetSecretValu",\n  "Resource": "*"}]}'
     refused = ctl("policy", "validate", "-", stdin=bad)

@@ -20,7 +20,7 @@ from secretsd.domain.errors import AccessDenied, KeyDisabled
 from secretsd.testing.daemon import Answered, Daemon
 from secretsd.testing.policies import document
 from tests.acceptance.envelope_commands import COMMAND
-from tests.promises.conftest import OTHER_TOKEN, Target, state_path
+from tests.promises.conftest import Target, state_path
 
 __all__ = ["state_path"]
 pytestmark = [pytest.mark.acceptance, pytest.mark.needs_root]
@@ -105,8 +105,9 @@ def world(state_path: Path) -> Iterator[World]:
     try:
         target = Target(daemon.start())
         made = World(target, directory)
-        made.vendor = target.second_account()
-        made.tokens |= {"customer": daemon.token, "vendor": OTHER_TOKEN}
+        vendor = target.ok("POST", "/v1/accounts", {"account_name": "vendor", "administrator": "boss"})
+        made.vendor = vendor["account"]
+        made.tokens |= {"customer": daemon.token, "vendor": vendor["token"]}
         target.user("auditor", {"effect": "Allow", "action": ["LookupEvents"], "resource": ["*"]})
         let_retire(made)
         yield made

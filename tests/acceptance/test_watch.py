@@ -97,7 +97,7 @@ def test_one_name_that_may_not_be_watched_is_one_too_many(daemon: Daemon) -> Non
         for names in (["other"], [NAMES[0], "other"], [NAMES[0], "none"], ["none"])
     ]
     assert {(one.status, one.kind, one.body["detail"]) for one in answers} == {
-        (403, "access-denied", "cannot do that: not allowed, or it does not exist")
+        (403, "access-denied", "cannot do that: WatchSecrets is not allowed, or it does not exist")
     }
 
 

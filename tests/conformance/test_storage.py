@@ -16,7 +16,9 @@ from secretsd.testing.storage_suite_audit import AuditSuite
 from secretsd.testing.storage_suite_keys import KeysSuite
 from secretsd.testing.storage_suite_nodes import NodesSuite
 from secretsd.testing.storage_suite_pages import PagesSuite
+from secretsd.testing.storage_suite_quotas import QuotaSuite
 from secretsd.testing.storage_suite_reencryption import ReencryptionSuite
+from secretsd.testing.storage_suite_uses import UsesSuite
 
 __all__ = ["bench"]
 
@@ -69,6 +71,14 @@ class TestNodes(NodesSuite):
 
 
 class TestAccess(AccessSuite):
+    pass
+
+
+class TestQuotas(QuotaSuite):
+    pass
+
+
+class TestUses(UsesSuite):
     pass
 
 

@@ -36,6 +36,14 @@ MAY_SEE = {
         "secretsd.cli.hsm",
         "secretsd.cli.host",
         "secretsd.cli.hsm_matrix",
+        "secretsd.cli.recovery",
+        "secretsd.cli.ctl.output",
+        *CONTRACT,
+    },
+    "secretsd.cli.recovery": {
+        "secretsd.settings",
+        "secretsd.client",
+        "secretsd.cli.host",
         "secretsd.cli.ctl.output",
         *CONTRACT,
     },
@@ -64,6 +72,8 @@ ONLY_IN = {
     "typer": ("secretsd.cli",),
     "rich": ("secretsd.cli",),
     "psycopg": ("secretsd_rotators.postgresql", "secretsd.testing"),
+    # The other policy engine that ours is compared with.
+    "cedarpy": ("secretsd.testing",),
 }
 KEYSTORE_PROCESS = ("secretsd.adapters.pkcs11", "secretsd.adapters.keystore_process")
 KEYSTORE_MAY_LOAD = {"pkcs11", "asn1crypto", "msgspec"}

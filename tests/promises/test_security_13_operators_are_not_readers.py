@@ -45,8 +45,13 @@ def test_everything_in_an_account_is_nothing_in_the_system(target, people):
 def test_an_operator_does_the_systems_work_and_reads_nothing(target, people):
     operator = people["operator"]
     assert call(target, operator, "GET", "/v1/events", account="system").status == 200
-    assert call(target, operator, "POST", "/v1/bindings", {"proof": "unix:uid/64001", "user": "operator"}).status == 200
+    account = target.ok("GET", "/v1/caller-identity")["account"]
+    space = {"space": "unix:uid/64001", "account": account}
+    assert call(target, operator, "POST", "/v1/proof-spaces", space).status == 200
     for answer in (
+        # Whoever may say whose proofs are whose is nobody's administrator by that: else he could become the reader.
+        call(target, operator, "POST", "/v1/bindings", {"proof": "unix:uid/64001", "user": "reader"}),
+        call(target, operator, "POST", "/v1/bindings", {"proof": "unix:uid/64003", "user": "reader"}),
         target.get("prod/app", operator),
         call(target, operator, "GET", "/v1/secrets"),
         call(target, operator, "GET", "/v1/events"),
@@ -148,3 +153,25 @@ def test_every_event_names_the_account_of_its_resource(target, people):
     assert [json.dumps(one) for one in ours] == [json.dumps(one) for one in systems]
     assert ours[0]["accounts"] == [target.account, "system"]
     assert ours[0]["outcome"] == "access-denied"
+
+
+def test_an_operator_reads_nothing_in_an_account_that_he_made(target, people):
+    operator = people["operator"]
+    made = target.ok("POST", "/v1/accounts", {"account_name": "made-by-operator"}, token=operator)
+    boss, before = made["token"], f"secretsd:{made['account']}"
+    target.ok("POST", "/v1/secrets", {"name": "x", "text": "plaintext of the account that was made"}, token=boss)
+    key = target.ok("POST", "/v1/keys", {}, token=boss)["id"]
+    for method, path, body, query in (
+        ("GET", secret_path(f"{before}:secret/x", "value"), None, {}),
+        ("GET", secret_path(f"{before}:secret/x"), None, {}),
+        ("POST", f"/v1/keys/{before}:key/{key}:generate-data-key", {}, {}),
+        ("GET", "/v1/events", None, {"account": made["account"]}),
+        ("POST", "/v1/accounts:recover-administrator", {"account": made["account"]}, {}),
+    ):
+        answer = call(target, operator, method, path, body, **query)
+        assert (answer.status, answer.kind) == (403, "access-denied"), path
+    # What he did is in the view of the account, and its administrator is no operator.
+    (event,) = target.ok("GET", "/v1/events", token=boss, query={"operation": "CreateAccount"})["events"]
+    assert event["principal"] == f"secretsd:{target.account}:user/operator"
+    assert call(target, boss, "GET", "/v1/accounts").kind == "access-denied"
+    assert call(target, people["reader"], "POST", "/v1/accounts", {"account_name": "mine"}).kind == "access-denied"

@@ -13,12 +13,13 @@ import pytest
 
 from secretsd.api.fields import Request, Response, Word, show_value
 from secretsd.domain.across_accounts import ACROSS_ACCOUNTS
-from secretsd.domain.proofs import Binding, TokenIssuer
+from secretsd.domain.proofs import Binding, CertificateAuthority, ProofSpace, TokenIssuer
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.pipeline import Answer
 from secretsd.operations.registry import Operation, Route
+from secretsd.testing.client_certificates import Signer
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.policies import document
 from secretsd.testing.storage import temporary_storage
@@ -57,14 +58,18 @@ class Walls:
             "CreateGrant", boss, key=key.id, grantee=grantee, operations=("Decrypt",), retiring_principal=grantee
         )
         await house.add_record(Binding(PROOF, self.vendor.account, "victims-user", 1))
+        await house.add_record(ProofSpace(PROOF, self.vendor.account, 1))
         issuer = ("https://issuer.of.the.victim", "victim", "", "https://issuer.of.the.victim/keys", ("sub",))
         await house.add_record(TokenIssuer("victims-issuer", self.vendor.account, *issuer))
+        authority = Signer("the victim's").pem
+        await house.add_record(CertificateAuthority("victims-authority", self.vendor.account, authority, "", 1))
         self.victim = {
             "account": self.vendor.account, "key": key.id, "alias": "victims", "secret": "victims/secret",
             "user": "victims-user", "group": "victims-group", "role": "victims-role", "policy": "victims-policy",
-            "token": token.id, "access_key": access_key.id, "grant": grant.id, "proof": PROOF,
-            "ciphertext": _base64(made.ciphertext), "caller": f"secretsd:{house.account}:user/caller",
-            "token_issuer": "victims-issuer",
+            "token": token.id, "grant": grant.id, "proof": PROOF, "ciphertext": _base64(made.ciphertext),
+            "caller": f"secretsd:{house.account}:user/caller", "token_issuer": "victims-issuer",
+            "certificate_authority": "victims-authority",
+            "access_key": access_key.access_key,
         }  # fmt: skip
         return self
 
@@ -111,7 +116,7 @@ class Walls:
         through = any(one["outcome"] == "ok" for one in seen) or (heard and bool(seen))
         if not through:
             assert self.state() == before, (operation.name, text)
-            for secret in (SECRET, NOTE, *(self.victim[kind] for kind in ("key", "token", "grant"))):
+            for secret in (SECRET, NOTE, *(self.victim[kind] for kind in ("key", "token", "grant", "access_key"))):
                 assert secret not in told or secret in text, (operation.name, text, told)
         return through
 

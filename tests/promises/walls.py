@@ -64,17 +64,23 @@ def _plain(victim: Mapping[str, str]) -> dict[str, Any]:
                 "token_issuer",
             )
         },
+        "certificate_authority": victim["certificate_authority"],
         "name": victim["secret"],
         "names": [victim["secret"]],
         "resource": f"secret/{victim['secret']}",
         "account": victim["account"],
+        "account_name": "made-by-the-caller",
         "boundary": victim["policy"],
+        "principal": f"user/{victim['user']}",
+        "action": "GetSecretValue",
         "id": victim["token"],
         "prefix": "",
-        "session_name": "x",
+        "session_name": "callers-session",
         "text": "x",
         "target": "nowhere",
         "rotator": "random",
+        "space": victim["proof"],
+        "every_account": True,
         "grantee": victim["caller"],
         "operations": ["Decrypt"],
         "document": document_of_all,
@@ -97,7 +103,7 @@ def _in_full(victim: Mapping[str, str]) -> dict[str, Any]:
     plain |= {"name": f"{before}secret/{victim['secret']}", "names": [f"{before}secret/{victim['secret']}"]}
     plain |= {field: f"{before}{field}/{victim[field]}" for field in ("user", "group", "role", "policy")}
     plain |= {"resource": f"{before}key/{victim['key']}", "alias": f"{before}alias/{victim['alias']}"}
-    return plain | {"retiring_principal": f"{before}user/{victim['user']}"}
+    return plain | dict.fromkeys(("retiring_principal", "principal"), f"{before}user/{victim['user']}")
 
 
 def _by_alias(victim: Mapping[str, str]) -> dict[str, Any]:

@@ -21,6 +21,11 @@ class SqliteAccounts:
         """Accounts by id."""
         return await self._reads.many(Account, "account_page", (after, limit))
 
+    async def held(self, account: str, table: str) -> int:
+        """How many of a kind."""
+        rows = await self._reads.rows("held", (account, table))
+        return int(str(rows[0][0])) if rows else 0
+
     async def user(self, account: str, name: str) -> User:
         """The user; NotFound."""
         return await self._reads.one(User, "user", (account, name), f"cannot find user {name}")

@@ -7,6 +7,7 @@ from typing import Protocol
 import apsw
 
 from secretsd.adapters.sqlite.connections import fetch
+from secretsd.adapters.sqlite.proof_uses import SqliteProofUses
 from secretsd.adapters.sqlite.reads import Reads
 from secretsd.adapters.sqlite.statements import load
 from secretsd.domain.audit import AuditRecord
@@ -37,9 +38,11 @@ class Recorder(Protocol):
 class SqliteAuditTrail:
     """An AuditTrail."""
 
-    def __init__(self, recorder: Recorder, reads: Reads) -> None:
+    def __init__(self, recorder: Recorder, reads: Reads, uses: SqliteProofUses) -> None:
         self._reads = reads
         self.record = recorder.record
+        self.note_uses = uses.note
+        self.uses = uses.of
 
     async def lookup(
         self, wanted: EventFilter, after: bytes | None, limit: int

@@ -21,6 +21,11 @@ class SqliteProofs:
         """All tokens of a user."""
         return await self._reads.many(Token, "tokens", (account, user))
 
+    async def count_tokens(self, account: str, user: str, now_ms: int) -> int:
+        """How many tokens of a user are good."""
+        rows = await self._reads.rows("count_tokens", (account, user, now_ms))
+        return int(str(rows[0][0]))
+
     async def tokens_of_access_key(self, access_key: str, limit: int) -> Sequence[Token]:
         """Tokens that the access key was used for."""
         return await self._reads.many(Token, "tokens_of_access_key", (access_key, limit))
@@ -38,7 +43,7 @@ class SqliteProofs:
         return await self._reads.many(AccessKey, "access_keys", (account, user))
 
     async def access_keys_of_account(self, account: str, after: str, limit: int) -> Sequence[AccessKey]:
-        """Access keys by id."""
+        """Access keys of an account by id."""
         return await self._reads.many(AccessKey, "access_keys_of_account", (account, after, limit))
 
     async def session(self, digest: str) -> Session:
@@ -53,6 +58,15 @@ class SqliteProofs:
         """The session that signs with this access key; NotFound."""
         return await self._reads.one(Session, "session_of_access_key", (access_key,), "cannot find the session")
 
+    async def sessions(self, account: str, role: str, now_ms: int, after: str, limit: int) -> Sequence[Session]:
+        """Sessions of a role by access key."""
+        return await self._reads.many(Session, "sessions_of_role", (account, role, now_ms, after, limit))
+
+    async def count_sessions(self, account: str, role: str, now_ms: int) -> int:
+        """How many sessions of a role are good."""
+        rows = await self._reads.rows("count_sessions", (account, role, now_ms))
+        return int(str(rows[0][0]))
+
     async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:
         """Sessions that are over."""
         return await self._reads.many(Session, "expired_sessions", (before_ms, limit))
@@ -64,6 +78,10 @@ class SqliteProofs:
     async def bindings(self, account: str, after: str, limit: int) -> Sequence[Binding]:
         """Bindings by proof."""
         return await self._reads.many(Binding, "bindings", (account, after, limit))
+
+    async def bindings_of_others(self, account: str, after: str, before: str, limit: int) -> Sequence[Binding]:
+        """Bindings of other accounts by proof."""
+        return await self._reads.many(Binding, "bindings_of_others", (account, after, before, limit))
 
     async def bindings_of_user(self, account: str, user: str, limit: int) -> Sequence[Binding]:
         """Bindings to a user by proof."""

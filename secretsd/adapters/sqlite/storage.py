@@ -18,6 +18,7 @@ from secretsd.adapters.sqlite.grants import SqliteGrants
 from secretsd.adapters.sqlite.keys import SqliteKeys
 from secretsd.adapters.sqlite.leases import SqliteLeases
 from secretsd.adapters.sqlite.nodes import Node
+from secretsd.adapters.sqlite.proof_uses import SqliteProofUses
 from secretsd.adapters.sqlite.proofs import SqliteProofs
 from secretsd.adapters.sqlite.reads import Reads
 from secretsd.adapters.sqlite.recorder import BufferedRecorder, DurableRecorder
@@ -86,7 +87,8 @@ class SqliteStorage:
         self._secrets = SqliteSecrets(self._reads)
         self._rotations = SqliteRotations(self._reads)
         self._targets = SqliteTargets(self._reads)
-        self._audit = SqliteAuditTrail(self._recorder, self._reads)
+        self._proof_uses = SqliteProofUses(directory, self._reads)
+        self._audit = SqliteAuditTrail(self._recorder, self._reads, self._proof_uses)
         self._leases = SqliteLeases(self._writer, node)
 
     @property
@@ -172,6 +174,7 @@ class SqliteStorage:
         if self._closed:
             return
         self._closed = True
+        await self._proof_uses.close()
         await self._recorder.close()
         await self._writer.close()
         await self._reads.close()

@@ -7,6 +7,7 @@ from secretsd.adapters.sqlite.connections import fetch
 from secretsd.adapters.sqlite.statements import load
 from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import AlreadyExists, Internal
+from secretsd.domain.limits import over_quota
 from secretsd.domain.records import Record
 from secretsd.domain.rotation import RotationStep
 from secretsd.domain.secrets import SealedValue, SecretVersion
@@ -17,11 +18,13 @@ from secretsd.ports.storage import (
     DeleteSteps,
     DeleteVersions,
     LeaseLost,
+    OnlySpaces,
     Replace,
     StaleRecord,
     Unattached,
     Unchanged,
     UnitOfWork,
+    Within,
 )
 
 _MAIN = load("main.sql")
@@ -31,6 +34,8 @@ ANNOUNCE = _MAIN["announce"].sql
 ADD_EVENT = _EVENTS["add_event"].sql
 ADD_VIEW = _EVENTS["add_view"].sql
 _ATTACHED = _MAIN["attached"].sql
+_SPACE_NAMES = _MAIN["space_names"].sql
+_OVER_QUOTA = _MAIN["over_quota"].sql
 _DELETE_STEPS = _MAIN["delete_steps"].sql
 _FORGET_VERSIONS = tuple(
     _MAIN[name].sql for name in ("announce_versions", "announce_values", "delete_versions", "delete_values")
@@ -41,7 +46,7 @@ _TAKEN = (apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE)
 
 
 def apply_unit(connection: apsw.Connection, unit: UnitOfWork) -> None:
-    """Do all of it; LeaseLost, AlreadyExists or StaleRecord has to be undone by the caller."""
+    """Do all of it; LeaseLost, AlreadyExists, StaleRecord or LimitExceeded has to be undone by the caller."""
     fence = unit.fence
     if fence is not None and not fetch(connection, FENCE, (fence.lease, fence.owner, fence.epoch)):
         raise LeaseLost
@@ -104,6 +109,12 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
         case Unattached(policy):
             if fetch(connection, _ATTACHED, (policy.account, policy.name)):
                 raise StaleRecord("cannot commit: a policy was attached since it was read")
+        case OnlySpaces(spaces):
+            if [name for (name,) in fetch(connection, _SPACE_NAMES, ())] != sorted(spaces):
+                raise StaleRecord("cannot commit: a proof space came or went since they were read")
+        case Within(table_name, account, most):
+            if fetch(connection, _OVER_QUOTA, (account, table_name, most)):
+                raise over_quota(table_name, most)
         case DeleteVersions(account, secret_id):
             for sql in _FORGET_VERSIONS:
                 connection.execute(sql, (account, secret_id))

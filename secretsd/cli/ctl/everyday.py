@@ -18,7 +18,9 @@ def whoami(ctx: typer.Context, output: Output = Form.TABLE) -> None:
     elif output is Form.RAW:
         show_lines([found.principal])
     else:
-        show_fields({"account": found.account, "principal": found.principal, "proof": found.proof})
+        fields = {"account": found.account, "principal": found.principal, "proof": found.proof}
+        more = {"session": found.session_name, "uid": found.uid, "unit": found.unit}
+        show_fields(fields | {name: value for name, value in more.items() if value is not None})
 
 
 def status(ctx: typer.Context, output: Output = Form.TABLE) -> None:

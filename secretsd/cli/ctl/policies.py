@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from secretsd.cli.ctl import sources
+from secretsd.cli.ctl import policy_questions, sources
 from secretsd.cli.ctl.failures import FAILED
 from secretsd.cli.ctl.holders import Description, NewDescription, Policy, call, delete_command, show_document
 from secretsd.cli.ctl.key_arguments import examples
@@ -136,4 +136,5 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog=examples("secretsctl policy entities readers"))(entities)
     group.command(epilog=examples("secretsctl policy validate @trust.json --kind trust"))(validate)
     delete_command(group, "policy", "It has to be taken from everybody first.")
+    policy_questions.add_to(group)
     app.add_typer(group, name="policy")

@@ -26,15 +26,20 @@ class Reach:
     address: str | None
     token_file: str | None
     deadline_seconds: float
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
     def client(self) -> "Client":
         """A new client."""
-        from secretsd.client import Client
+        from secretsd.client import Client, TlsFiles
 
+        files = self.ca_file, self.client_certificate, self.client_key
         return Client(
             socket=self.socket,
             address=self.address,
             token=None if self.token_file is None else read_token(self.token_file),
+            tls=TlsFiles.choose(*files, os.environ) if any(files) else None,
             deadline_seconds=self.deadline_seconds,
             environment=os.environ,
         )

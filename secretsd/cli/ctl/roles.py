@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secretsd.cli.ctl import sources
+from secretsd.cli.ctl import sessions, sources
 from secretsd.cli.ctl.holders import (
     Boundary,
     Description,
@@ -171,6 +171,7 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog=examples("secretsctl role trust deployer @trust.json"))(trust)
     group.command(epilog=examples("secretsctl role assume deployer --name build-7 --for 30m"))(assume)
     group.command("revoke-sessions", epilog=examples("secretsctl role revoke-sessions deployer"))(revoke_sessions)
+    sessions.add_to(group)
     delete_command(group, "role", "Its sessions end with it; bindings that lead to it have to go first.")
     attachment_commands(group, "role")
     inline_commands(group, "role")

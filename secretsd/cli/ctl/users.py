@@ -1,4 +1,4 @@
-"""Users: who they are, what they may do, and their bearer tokens."""
+"""Users: who they are, what they may do, their bearer tokens and access keys."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +99,7 @@ def update(
 
 def add_to(app: typer.Typer) -> None:
     """Add this group to the program."""
-    group = typer.Typer(no_args_is_help=True, help="Users, what they may do, and their tokens.")
+    group = typer.Typer(no_args_is_help=True, help="Users, what they may do, their tokens and access keys.")
     create_examples = examples(
         "secretsctl user create ann --description 'of billing' --tag team=billing",
         "secretsctl user create shop --service --boundary within",

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from secretsd.api.fields import show_value
+from secretsd.dialects.native import oauth
 from secretsd.dialects.native.errors import TITLES, problem
 from secretsd.dialects.native.event_stream import EVENT_STREAM, EventStream
 from secretsd.dialects.native.requests import Reader
@@ -97,6 +98,8 @@ class NativeDialect:
         except SecretsdError as error:
             return await self.refuse(incoming.caller, error, 405 if isinstance(error, MethodNotAllowed) else None)
         operation = match.operation
+        if operation.name == oauth.OPERATION and oauth.is_form(incoming.content_type):
+            return await self._answer_form(operation, incoming)
         reader = self._readers[operation.name]
         answer = await self._pipeline.run(
             operation,
@@ -104,12 +107,23 @@ class NativeDialect:
             incoming.caller,
         )
         if answer.error is not None:
-            status, body, headers = problem(answer.error, answer.request_id, oauth=operation.request.takes_form)
+            status, body, headers = problem(answer.error, answer.request_id)
             return Reply(status, PROBLEM, body, answer.request_id, headers)
         if answer.stream is not None:
             stream = EventStream(answer.stream, self._encode)
             return Reply(200, EVENT_STREAM, b"", answer.request_id, stream=stream)
         return Reply(200, JSON, self._encode(answer.response), answer.request_id)
+
+    async def _answer_form(self, operation: Operation, incoming: Incoming) -> Reply:
+        """The one operation that OAuth's clients ask for, in their own words."""
+        form = oauth.Form.read(incoming.body)
+        answer = await self._pipeline.run(
+            operation, lambda: form.request(incoming.caller, incoming.query), form.caller(incoming.caller)
+        )
+        if answer.error is not None:
+            status, body, headers = oauth.problem(answer.error)
+            return Reply(status, JSON, body, answer.request_id, headers)
+        return Reply(200, JSON, self._encode(answer.response), answer.request_id, oauth.NOT_KEPT)
 
     async def refuse(self, caller: Caller, error: SecretsdError, status: int | None = None) -> Reply:
         """The reply to a request in which no operation could be recognised; its event is written as well."""

@@ -54,33 +54,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-class OAuthProblem(Problem, frozen=True, kw_only=True):
-    """An error of the token endpoint: `error` is what OAuth 2.0 calls it (RFC 6749, 5.2), by which its clients go."""
-
-    error: str
-
-
-_NAMES = {"unauthenticated": "invalid_client", "access-denied": "unauthorized_client"}
 _encode = msgspec.json.encode
 
 
-def problem(
-    error: SecretsdError, request_id: str, status: int | None = None, *, oauth: bool = False
-) -> tuple[int, bytes, dict[str, str]]:
-    """Status, body and further headers of the answer to an error; `status` replaces the kind's own.
-
-    With `oauth` it is one of OAuth 2.0's as well, where the caller is what is wrong: that has no word for the rest.
-    """
+def problem(error: SecretsdError, request_id: str, status: int | None = None) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and further headers of the answer to an error; `status` replaces the kind's own."""
     code = status or STATUS[error.kind]
-    kind = error.kind.value
-    body = Problem(title=TITLES[code], status=code, detail=error.message, kind=kind, request_id=request_id)
-    if oauth and code < 429:
-        body = OAuthProblem(**msgspec.structs.asdict(body), error=_NAMES.get(kind, "invalid_request"))
+    body = Problem(title=TITLES[code], status=code, detail=error.message, kind=error.kind.value, request_id=request_id)
     headers: dict[str, str] = {}
     if code in (429, 503):
         headers["Retry-After"] = str(error.retry_after_seconds or RETRY_AFTER_SECONDS)
     if code == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="secretsd"' if oauth else "Bearer"
+        headers["WWW-Authenticate"] = "Bearer"
     return code, _encode(body), headers
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from secretsd import __version__
 from secretsd.api.fields import value_schema
-from secretsd.dialects.native import errors
+from secretsd.dialects.native import errors, oauth
 from secretsd.dialects.native.dialect import JSON, PROBLEM, Page
 from secretsd.dialects.native.event_stream import EVENT_STREAM
 from secretsd.dialects.native.requests import RESUME_FIELD, RESUME_HEADER
@@ -44,9 +44,10 @@ def document(operations: Mapping[str, Operation]) -> dict[str, Any]:
             "schemas": {name: schema for name, schema in sorted(components.items()) if name not in bodies},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
+                "access_key": {"type": "http", "scheme": "basic"},
             },
         },
-        "security": [{"token": []}, {}],
+        "security": [{"token": []}, {"access_key": []}, {}],
     }
 
 
@@ -88,6 +89,8 @@ def _operation(operation: Operation, components: Mapping[str, Any]) -> dict[str,
         if required:
             body["required"] = required
         described["requestBody"] = {"required": bool(required), "content": {JSON: {"schema": body}}}
+        if operation.name == oauth.OPERATION:
+            described["requestBody"]["content"][oauth.FORM] = {"schema": oauth.form_schema(properties)}
     if operation.streams:
         resume = _without_null(properties[RESUME_FIELD])
         described["parameters"].append({"name": RESUME_HEADER, "in": "header", "required": False, "schema": resume})
@@ -96,12 +99,19 @@ def _operation(operation: Operation, components: Mapping[str, Any]) -> dict[str,
         **{
             str(status): {
                 "description": errors.TITLES[status],
-                "content": {PROBLEM: {"schema": {"$ref": REF.format(name="Problem")}}},
+                "content": _problem(operation),
             }
             for status in ERROR_STATUSES
         },
     }
     return described
+
+
+def _problem(operation: Operation) -> dict[str, Any]:
+    content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": REF.format(name="Problem")}}}
+    if operation.name == oauth.OPERATION:
+        content[JSON] = {"schema": oauth.error_schema()}
+    return content
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Connections(Protocol):
 
     accepted: int
     turned_away: int
+    failed_handshakes: int
 
     @property
     def open_connections(self) -> int: ...
@@ -107,6 +108,11 @@ class _Metrics:
         )
         yield CounterMetricFamily(
             "secretsd_refused_connections", "Connections over the limit.", sum(x.turned_away for x in self._listeners)
+        )
+        yield CounterMetricFamily(
+            "secretsd_failed_handshakes",
+            "TLS handshakes that failed.",
+            sum(x.failed_handshakes for x in self._listeners),
         )
         for name, count in self._statistics().items():
             words = name.replace("_", " ")

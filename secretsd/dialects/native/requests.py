@@ -16,7 +16,6 @@ MAX_QUERY_FIELDS = 128
 RESUME_HEADER, RESUME_FIELD = "Last-Event-ID", "last_event_id"
 """Where a reader of server-sent events says by itself how far it got, and the field of the request that means it."""
 NO_HEADERS: Mapping[str, str] = {}
-FORM = "application/x-www-form-urlencoded"
 _AT = re.compile(r" - at `\$\.?([A-Za-z0-9_.\[\]…]*)`$")
 _UNKNOWN = re.compile(r"contains unknown field")
 
@@ -33,7 +32,6 @@ class Reader:
         self._tuples = {field.name for field in fields if _is_tuple(field.type)}
         self._texts = {field.name for field in fields if _is_text(field.type)}
         self._streams = operation.streams
-        self._form = operation.request.takes_form
 
     def read(
         self, name: str | None, query: str, body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS
@@ -48,15 +46,15 @@ class Reader:
             if self._field in found:
                 raise InvalidRequest(f"cannot read the request: {self._field} stands in the path")
             found[self._field] = name
-        request = self._converted(found, strict=not self._in_query and not self._is_form(content_type))
+        request = self._converted(found)
         if self._streams and (resumed := headers.get(RESUME_HEADER)) is not None:
             # It wins: a query that is repeated unchanged only says how far the reader had got at first.
-            request = self._converted({**found, RESUME_FIELD: resumed}, strict=False)
+            request = self._converted({**found, RESUME_FIELD: resumed})
         return request
 
-    def _converted(self, found: dict[str, Any], *, strict: bool) -> Request:
+    def _converted(self, found: dict[str, Any]) -> Request:
         try:
-            return msgspec.convert(found, self._type, strict=strict, dec_hook=read_value)
+            return msgspec.convert(found, self._type, strict=not self._in_query, dec_hook=read_value)
         except msgspec.ValidationError as error:
             raise InvalidRequest(f"cannot read the request: {_where(error)}") from None
 
@@ -65,36 +63,28 @@ class Reader:
             return {}
         if not self._in_query:
             raise InvalidRequest("cannot read the request: this method takes no query")
-        return self._from_pairs(query, "query")
-
-    def _from_pairs(self, text: str, what: str) -> dict[str, Any]:
         try:
             pairs = parse_qsl(
-                text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+                query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
             )
         except ValueError:
-            raise InvalidRequest(f"cannot read the {what}: it is not made of name=value pairs in UTF-8") from None
+            raise InvalidRequest("cannot read the query: it is not made of name=value pairs in UTF-8") from None
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key not in self._names:
-                raise InvalidRequest(f"cannot read the {what}: it has a field that this operation does not know")
+                raise InvalidRequest("cannot read the query: it has a field that this operation does not know")
             if value.lower() == "null" and key not in self._texts:
                 # msgspec would take the word for an absent value; in a query, absent is absent.
                 raise InvalidRequest(f"cannot read the request: {key} is not of the form that the operation asks for")
             if key in self._tuples:
                 found.setdefault(key, []).append(value)
             elif key in found:
-                raise InvalidRequest(f"cannot read the {what}: {key} is given twice")
+                raise InvalidRequest(f"cannot read the query: {key} is given twice")
             else:
                 found[key] = value
         return found
 
-    def _is_form(self, content_type: str) -> bool:
-        return self._form and content_type.partition(";")[0].strip().lower() == FORM
-
     def _from_body(self, body: bytes, content_type: str, found: dict[str, Any]) -> dict[str, Any]:
-        if self._is_form(content_type):
-            return {**found, **self._from_pairs(body.decode("latin-1"), "body")}
         if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
             raise InvalidRequest("cannot read the body: its content type is not application/json")
         try:

@@ -105,7 +105,7 @@ class AccessOwner(Owner):
         while True:
             request = Request("ListBindings", "GET", "/v1/bindings", self.resource("binding/*"), query=query)
             page = self.ask(request) or {}
-            if any(one["proof"] == self._proof and one["user"] == self._user for one in page["bindings"]):
+            if any(one["proof"] == self._proof and one.get("user") == self._user for one in page["bindings"]):
                 return True
             if "next_token" not in page:
                 return False
@@ -157,7 +157,7 @@ class AccessOwner(Owner):
         return {**state, "tokens": sorted([*state["tokens"], answer["id"]])}  # they are listed in order of their ids
 
     def _bind(self, operation: str, path: str, body: Any, bound: bool) -> Act:
-        request = Request(operation, "POST", path, f"secretsd:system:proof/{self._proof}", body)
+        request = Request(operation, "POST", path, self.resource(f"binding/{self._proof}"), body)
         return Act(request, lambda state, _: {**state, "binding": bound})
 
 

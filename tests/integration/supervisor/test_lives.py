@@ -157,6 +157,18 @@ def test_a_second_signal_kills_at_once(supervised, is_alive):
     assert not is_alive(pid)
 
 
+def test_a_hang_up_is_passed_on_to_children_that_reload_and_to_no_other(supervised):
+    """This child knows nothing of it and dies, so that it shows who was told."""
+    supervised.start(supervised.child("worker", reloads=True), supervised.child("keystore"))
+    supervised.ready()
+    pid = supervised.started(1, "keystore")["pid"]
+    supervised.running.send_signal(signal.SIGHUP)
+    supervised.started(2, "worker")
+    os.kill(pid, 0)
+    assert len(supervised.starts("keystore")) == 1
+    assert supervised.stop() == 0
+
+
 def test_a_hang_up_is_ignored(supervised):
     supervised.start(supervised.child())
     supervised.ready()

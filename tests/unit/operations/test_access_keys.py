@@ -1,191 +1,225 @@
-"""Access keys: two a user, switched off at once, turned into short tokens, and good for nothing else."""
+"""Access keys: made, shown once, used as a proof, changed over, taken out of use; two a user, none for a service."""
 
 import asyncio
-from base64 import b64decode
+import base64
+import re
 
 import pytest
 
-from secretsd.domain.errors import NotFound
+from secretsd.domain.credentials import AccessKey, KeyPair, access_key_context
+from secretsd.domain.envelope import CiphertextHeader, Purpose
+from secretsd.domain.errors import InvalidCiphertext, NotFound
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authenticator import Caller
-from secretsd.operations.credential_secrets import CredentialSecrets
-from secretsd.operations.expired_credentials import ForgetExpiredCredentialsRequest
-from secretsd.services.expired_credentials import ExpiredCredentials
+from secretsd.ports.keystore import KeyUse
+from secretsd.ports.storage import Replace, UnitOfWork
+from secretsd.testing import samples
 from secretsd.testing.policies import document
-from tests.unit.operations.reencryption import FAST, progress, run
+from secretsd.testing.storage import authenticator
 from tests.unit.operations.two_accounts import outcome
 
-SELF = {"effect": "Allow", "action": ["DescribeUser"], "resource": ["user/ann"]}
+ALL_USERS = {"effect": "Allow", "action": ["*"], "resource": ["user/*"]}
 
 
-@pytest.fixture
-async def ann(house):
-    return await house.user("ann", SELF)
+def by(key, secret=None) -> Caller:
+    """A caller who shows the key, or another secret."""
+    shown = key.secret.reveal() if secret is None else secret
+    return Caller("tcp", pair=KeyPair(key.access_key, Plaintext(shown)))
 
 
-def client(made):
-    """The caller who gives id and secret as HTTP Basic has them."""
-    return Caller("tcp", token=Plaintext(made.id.encode() + b":" + made.secret.reveal()))
+async def made(house, user="ann"):
+    if user not in {one.user for one in (await house.call("ListUsers")).users}:
+        await house.call("CreateUser", user=user)
+    return await house.call("CreateAccessKey", user=user)
 
 
-def bearer(answer):
-    return Caller("tcp", token=Plaintext(answer.access_token.reveal()))
+async def test_a_key_proves_its_user_and_the_event_says_so(house):
+    key = await made(house)
+    assert re.fullmatch(r"AKSD[A-Z2-7]{16}", key.access_key)
+    assert re.fullmatch(rb"[A-Za-z0-9_-]{40}", key.secret.reveal())
+    who = await house.call("GetCallerIdentity", by(key))
+    assert who.principal == f"secretsd:{house.account}:user/ann"
+    assert who.proof == f"access-key/{key.access_key}"
 
 
-async def exchange(house, made, **fields):
-    return await house.call("CreateAccessToken", client(made), grant_type="client_credentials", **fields)
+async def test_the_secret_is_shown_once_and_stands_nowhere(house, tmp_path):
+    key = await made(house)
+    secret = key.secret.reveal()
+    answer = await house.call("ListAccessKeys", user="ann")
+    assert [one.access_key for one in answer.access_keys] == [key.access_key]
+    assert secret.decode() not in repr(answer) + repr(key) + repr(by(key).pair) + repr(await house.events())
+    for file in (tmp_path / "storage").iterdir():
+        assert not file.is_file() or secret not in file.read_bytes()
 
 
-async def describes(house, caller):
-    return await outcome(house, "DescribeUser", caller, user="ann")
+async def test_the_secret_is_sealed_under_the_accounts_key_for_this_purpose_and_row(house):
+    key = await made(house)
+    row = await house.storage.proofs.access_key(key.access_key)
+    sealed = base64.b64decode(row.secret)
+    header, _, _ = CiphertextHeader.split(sealed)
+    account = await house.storage.accounts.get(house.account)
+    assert (header.key_id, header.purpose) == (account.default_key_id, Purpose.CREDENTIAL)
+    version = await house.storage.keys.version(house.account, header.key_id, header.key_version)
+    context = access_key_context(house.account, "ann", key.access_key)
+    use = KeyUse(house.account, Purpose.CREDENTIAL, "test")
+    assert await house.keystore.decrypt(version, use, sealed, context) == Plaintext(key.secret.reveal())
+    for wrong in ({"user": "bob"}, {"access-key": "AKSD"}, {"account": "1" * 12}):
+        with pytest.raises(InvalidCiphertext):
+            await house.keystore.decrypt(version, use, sealed, {**context, **wrong})
 
 
-async def test_a_key_becomes_a_token_that_does_what_its_user_may(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    answer = await exchange(house, made, expires_in=600)
-    assert (answer.token_type, answer.expires_in) == ("Bearer", 600)
-    assert await describes(house, bearer(answer)) == "ok"
-    assert await outcome(house, "ListUsers", bearer(answer)) == "access-denied"
-    house.clock.pass_days(601 / 86_400)
-    assert await describes(house, bearer(answer)) == "unauthenticated"
-    assert (await exchange(house, made)).expires_in == 3_600
+async def test_users_cannot_open_it_with_the_key_that_it_is_under(house):
+    key = await made(house)
+    row = await house.storage.proofs.access_key(key.access_key)
+    sealed = base64.b64decode(row.secret)
+    assert await outcome(house, "Decrypt", Caller("unix", uid=0), ciphertext=sealed) != "ok"
 
 
-async def test_the_secret_is_shown_once_and_stored_sealed(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    assert len(made.secret) == 40
-    stored = await house.storage.proofs.access_key(made.id)
-    assert made.secret.reveal() not in b64decode(stored.secret)
-    (listed,) = (await house.call("ListAccessKeys", user="ann")).access_keys
-    assert (listed.id, listed.active) == (made.id, True)
-    assert not hasattr(listed, "secret")
+async def test_a_moved_secret_opens_for_nobody(house):
+    ann, bob = await made(house), await made(house, "bob")
+    rows = [await house.storage.proofs.access_key(one.access_key) for one in (ann, bob)]
+    moved = AccessKey(rows[1].id, house.account, "bob", rows[0].secret, True, rows[1].created_ms)
+    with pytest.raises(NotFound):
+        await house.parts.opened_secrets.of(moved)
 
 
-async def test_a_key_itself_is_good_for_nothing_but_a_token(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    assert await describes(house, client(made)) == "unauthenticated"
-    assert await outcome(house, "GetCallerIdentity", client(made)) == "ok"
-    token = (await exchange(house, made)).access_token
-    again = Caller("tcp", token=Plaintext(token.reveal()))
-    assert await outcome(house, "CreateAccessToken", again, grant_type="client_credentials") == "access-denied"
+@pytest.mark.parametrize(
+    "wrong", [b"", b"x", b"A" * 40, b"A" * 41, b"A" * 10_000], ids=["none", "short", "other", "long", "very long"]
+)
+async def test_a_wrong_secret_proves_nobody(house, wrong):
+    key = await made(house)
+    assert await outcome(house, "GetCallerIdentity", by(key, wrong)) == "unauthenticated"
 
 
-async def test_all_that_proves_nothing_is_answered_alike(house, ann):
-    made, other = [await house.call("CreateAccessKey", user="ann") for _ in range(2)]
-    secret = made.secret.reveal()
-    wrong = [
-        made.id.encode() + b":" + other.secret.reveal(),
-        made.id.encode() + b":" + secret[:-1] + (b"A" if secret[-1:] != b"A" else b"B"),
-        made.id.encode() + b"=" + secret,
-        made.id.encode() + b":" + secret + b"x",
-        b"AKSD" + b"A" * 16 + b":" + secret,
-        b"\xff" * 61,
-        b"AKSD" + b"\xff" * 57,
-        made.id.encode(),
-        b"",
-    ]
-    heard = set()
-    for given in wrong:
-        answer = await house.run(
-            "CreateAccessToken", Caller("tcp", token=Plaintext(given)), grant_type="client_credentials"
-        )
-        assert answer.error is not None
-        heard.add((answer.error.kind.value, answer.error.message))
-    assert len(heard) == 1
-    assert heard.pop()[0] == "unauthenticated"
+@pytest.mark.parametrize("identifier", ["", "AKSD" + "A" * 16, "STSD" + "A" * 16, "x" * 10_000, "a\0b"])
+async def test_an_unknown_id_proves_nobody(house, identifier):
+    key = await made(house)
+    caller = Caller("tcp", pair=KeyPair(identifier, Plaintext(key.secret.reveal())))
+    assert await outcome(house, "GetCallerIdentity", caller) == "unauthenticated"
 
 
-async def test_an_inactive_key_and_its_tokens_prove_nothing_until_it_is_active_again(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    token = await exchange(house, made)
-    off = await house.call("UpdateAccessKey", user="ann", access_key=made.id, active=False)
-    assert off.active is False
-    assert await describes(house, bearer(token)) == "unauthenticated"
-    assert await outcome(house, "CreateAccessToken", client(made), grant_type="client_credentials") == "unauthenticated"
-    await house.call("UpdateAccessKey", user="ann", access_key=made.id, active=True)
-    assert await describes(house, bearer(token)) == "ok"
+async def test_a_key_that_fails_is_no_fall_back_to_what_the_connection_proves(house):
+    key = await made(house)
+    caller = Caller("unix", uid=0).showing(KeyPair(key.access_key, Plaintext(b"wrong")))
+    assert await outcome(house, "GetCallerIdentity", caller) == "unauthenticated"
+    assert await outcome(house, "RecoverAdministrator", caller) == "unauthenticated"
 
 
-async def test_a_deleted_key_takes_its_tokens_along(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    token = await exchange(house, made)
-    await house.call("DeleteAccessKey", user="ann", access_key=made.id)
-    assert await describes(house, bearer(token)) == "unauthenticated"
-    assert await outcome(house, "CreateAccessToken", client(made), grant_type="client_credentials") == "unauthenticated"
-    assert len((await house.call("ListTokens", user="ann")).tokens) == 1, "the one that she was given"
-    assert await outcome(house, "DeleteAccessKey", Caller("unix", uid=0), user="ann", access_key=made.id) == "not-found"
+async def test_two_a_user_and_a_third_once_one_is_gone(house):
+    first, _ = await made(house), await made(house)
+    assert await outcome(house, "CreateAccessKey", Caller("unix", uid=0), user="ann") == "limit-exceeded"
+    await house.call("DeleteAccessKey", user="ann", access_key=first.access_key)
+    await made(house)
 
 
-async def test_a_user_has_two_at_most_also_of_many_at_once(house, ann):
-    made = await asyncio.gather(
-        *(outcome(house, "CreateAccessKey", Caller("unix", uid=0), user="ann") for _ in range(5))
-    )
-    assert sorted(made) == ["limit-exceeded"] * 3 + ["ok"] * 2
+async def test_many_at_once_by_two_workers_make_two(house, tools):
+    await house.call("CreateUser", user="ann")
+    workers = [house, tools.House(house.storage, house.keystore)]
+    answers = await asyncio.gather(*(workers[turn % 2].run("CreateAccessKey", user="ann") for turn in range(8)))
+    outcomes = [answer.error.kind.value if answer.error else "ok" for answer in answers]
+    assert sorted(outcomes) == ["limit-exceeded"] * 6 + ["ok"] * 2
+    assert len((await house.call("ListAccessKeys", user="ann")).access_keys) == 2
 
 
 async def test_a_service_has_none(house):
-    await house.call("CreateUser", user="robot", service=True)
-    assert await outcome(house, "CreateAccessKey", Caller("unix", uid=0), user="robot") == "invalid-state"
+    await house.call("CreateUser", user="shop", service=True)
+    assert await outcome(house, "CreateAccessKey", Caller("unix", uid=0), user="shop") == "invalid-state"
+    await made(house)
+    assert await outcome(house, "UpdateUser", Caller("unix", uid=0), user="ann", service=True) == "invalid-state"
 
 
-async def test_who_may_do_everything_here_makes_no_key_for_an_operator(house, tools):
-    everything = {"effect": "Allow", "action": ["*"], "resource": ["*"]}
-    admin = await house.user("here", everything)
-    assert await outcome(house, "CreateAccessKey", admin, user="admin") == "access-denied"
-    made = await house.call("CreateAccessKey", user="admin")
-    await house.call("UpdateAccessKey", admin, user="admin", access_key=made.id, active=False)
-    on = {"user": "admin", "access_key": made.id, "active": True}
-    assert await outcome(house, "UpdateAccessKey", admin, **on) == "access-denied"
-
-
-async def test_a_key_is_not_the_next_users_of_that_name(house, ann):
-    """A token that is made while its user goes is nobody's, also when somebody of that name comes."""
-    made = await house.call("CreateAccessKey", user="ann")
-    token = await exchange(house, made)
-    user = await house.storage.accounts.user(house.account, "ann")
-    house.clock.pass_days(1 / 86_400)
-    await house.drop_record(user)
-    assert await describes(house, bearer(token)) == "unauthenticated"
-    await house.call("CreateUser", user="ann")
-    assert await describes(house, bearer(token)) == "unauthenticated"
-    assert await outcome(house, "CreateAccessToken", client(made), grant_type="client_credentials") == "unauthenticated"
-
-
-async def test_secrets_move_with_their_key_and_open_afterwards(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    trust = document({"effect": "Allow", "action": ["AssumeRole"], "principal": f"secretsd:{house.account}:user/admin"})
-    await house.call("CreateRole", role="reader", trust=trust)
-    opened = await house.call("AssumeRole", role="reader", session_name="work")
-    key = (await house.storage.accounts.get(house.account)).default_key_id
-    await house.call("RotateKeyOnDemand", key=key)
-    proofs = house.storage.proofs
-    before = (await proofs.access_key(made.id)).secret
-    refused = await house.run("DestroyKeyVersion", key=key, version=1, confirm_unknown_ciphertexts=True)
-    assert "1 access key(s), 1 session(s)" in refused.error.message
-    await house.call("ReEncryptSecrets", key=key, per_second=FAST)
-    await run(house)
-    assert (await progress(house, key)).state == "done"
-    assert (await proofs.access_key(made.id)).secret != before
-    await house.call("DestroyKeyVersion", key=key, version=1, confirm_unknown_ciphertexts=True)
-    assert (await exchange(house, made)).token_type == "Bearer"
-    secrets = CredentialSecrets(house.parts.rows, house.keystore)
-    assert await secrets.of_session(await proofs.session_of_access_key(opened.access_key_id)) == Plaintext(
-        opened.access_key_secret.reveal()
-    )
-
-
-async def test_what_is_over_is_taken_away_a_day_later(house, ann):
-    made = await house.call("CreateAccessKey", user="ann")
-    await exchange(house, made, expires_in=60)
-    digest = (await house.storage.proofs.tokens_of_access_key(made.id, 9))[0].digest
-    sweep = ExpiredCredentials(house.pipeline)
-    house.clock.pass_days(0.5)
-    assert await sweep.ensure() == 0
-    house.clock.pass_days(0.6)
-    assert await sweep.ensure() == 1
+async def test_out_of_use_and_back(house):
+    key = await made(house)
+    await house.call("UpdateAccessKey", user="ann", access_key=key.access_key, active=False)
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "unauthenticated"
     with pytest.raises(NotFound):
-        await house.storage.proofs.token(digest)
-    assert await sweep.ensure() == 0
-    (event,) = [one for one in await house.events() if one["operation"] == "ForgetExpiredCredentials"]
-    assert event["fields"] == {"tokens": 1, "sessions": 0}
-    assert ForgetExpiredCredentialsRequest().resource_path == "token/*"
+        await house.parts.opened_secrets.secret_of(key.access_key)
+    (shown,) = (await house.call("ListAccessKeys", user="ann")).access_keys
+    assert not shown.active
+    await house.call("UpdateAccessKey", user="ann", access_key=key.access_key, active=True)
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "ok"
+    assert await house.parts.opened_secrets.secret_of(key.access_key) == Plaintext(key.secret.reveal())
+
+
+async def test_deleted_is_deleted_and_the_user_can_go(house):
+    key = await made(house)
+    assert await outcome(house, "DeleteUser", Caller("unix", uid=0), user="ann") == "invalid-state"
+    await house.call("DeleteAccessKey", user="ann", access_key=key.access_key)
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "unauthenticated"
+    await house.call("DeleteUser", user="ann")
+
+
+async def test_a_key_older_than_its_user_is_of_somebody_else(house):
+    """As a backup that brought only one of the two back would leave it."""
+    key = await made(house)
+    row = await house.storage.proofs.access_key(key.access_key)
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "ok"
+    older = AccessKey(row.id, row.account, row.user, row.secret, True, 1, row.revision + 1)
+    unit = UnitOfWork((Replace(row, older, authenticator().mac(older)),), samples.event("x"))
+    await house.storage.commit(unit)
+    house.storage.refresh()
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "unauthenticated"
+
+
+async def test_a_clock_that_was_set_back_makes_no_dead_keys(house):
+    await house.call("CreateUser", user="ann")
+    house.clock.ms -= 10_000
+    key = await made(house)
+    token = await house.call("CreateToken", user="ann")
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "ok"
+    caller = Caller("tcp", token=Plaintext(token.token.reveal()))
+    assert await outcome(house, "GetCallerIdentity", caller) == "ok"
+
+
+async def test_keys_of_others_are_not_found(house):
+    key = await made(house)
+    await house.call("CreateUser", user="bob")
+    for name, more in (("DeleteAccessKey", {}), ("UpdateAccessKey", {"active": False})):
+        assert (
+            await outcome(house, name, Caller("unix", uid=0), user="bob", access_key=key.access_key, **more)
+            == "not-found"
+        )
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "ok"
+
+
+async def test_who_may_not_is_denied(house):
+    key = await made(house)
+    nobody = await house.user("nobody")
+    for name, more in (
+        ("CreateAccessKey", {}),
+        ("ListAccessKeys", {}),
+        ("UpdateAccessKey", {"access_key": key.access_key, "active": False}),
+        ("DeleteAccessKey", {"access_key": key.access_key}),
+    ):
+        assert await outcome(house, name, nobody, user="ann", **more) == "access-denied"
+
+
+async def test_an_administrator_makes_himself_no_operator(house):
+    """Nobody hands on a reach into account `system` that he has not got himself (SECURITY 13)."""
+    boss = await house.user("boss", ALL_USERS)
+    assert await outcome(house, "CreateAccessKey", boss, user="admin") == "access-denied"
+    key = await house.call("CreateAccessKey", user="admin")
+    change = {"user": "admin", "access_key": key.access_key}
+    assert await outcome(house, "UpdateAccessKey", boss, **change, active=False) == "ok"
+    assert await outcome(house, "UpdateAccessKey", boss, **change, active=True) == "access-denied"
+    assert await outcome(house, "GetCallerIdentity", by(key)) == "unauthenticated"
+
+
+async def test_conditions_see_the_kind_of_proof(house):
+    key = await made(house)
+    only = {"effect": "Allow", "action": ["ListUsers"], "resource": ["user/*"]}
+    text = document({**only, "condition": {"StringEquals": {"secretsd:ProofKind": ["access-key"]}}})
+    await house.call("CreatePolicy", policy="p", document=text)
+    await house.call("AttachPolicy", user="ann", policy="p")
+    assert await outcome(house, "ListUsers", by(key)) == "ok"
+    token = await house.call("CreateToken", user="ann")
+    caller = Caller("tcp", token=Plaintext(token.token.reveal()))
+    assert await outcome(house, "ListUsers", caller) == "access-denied"
+
+
+async def test_while_the_key_store_is_away_what_was_opened_still_proves(house):
+    first, second = await made(house), await made(house, "bob")
+    assert await outcome(house, "GetCallerIdentity", by(first)) == "ok"
+    house.keystore.away = True
+    assert await outcome(house, "GetCallerIdentity", by(first)) == "ok"
+    assert await outcome(house, "GetCallerIdentity", by(second)) == "keystore-unavailable"

@@ -8,7 +8,11 @@ from secretsd.operations.registry import permissions
 from tests.unit.operations.two_accounts import APP, CONTEXT, TEXT, VENDOR, Vendor, outcome, speaks, told
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-DENIED = ("access-denied", "cannot do that: not allowed, or it does not exist")
+OWNER_DOES_NOT, NOTHING_DOES = " (the owner of the resource does not allow it)", " (nothing allows it)"
+
+
+def denied(operation, why=""):
+    return "access-denied", f"cannot do that: {operation} is not allowed, or it does not exist{why}"
 
 
 @pytest.fixture
@@ -106,7 +110,8 @@ async def test_keys_of_others_are_used_and_never_managed(house, vendor, key, ope
     """Whatever the owner's policy says: to manage is to become a role there."""
     await put(house, f"key/{key}", ["*"])
     before = await house.storage.keys.get(house.account, key)
-    assert await told(house, operation, vendor.app, key=full(house, f"key/{key}"), **fields) == DENIED
+    heard = await told(house, operation, vendor.app, key=full(house, f"key/{key}"), **fields)
+    assert heard == denied(operation, OWNER_DOES_NOT)
     assert await house.storage.keys.get(house.account, key) == before
 
 
@@ -116,13 +121,15 @@ async def test_what_is_not_there_and_what_is_denied_look_alike(house, vendor, ke
         answers = [
             await told(house, "Encrypt", vendor.app, key=full(house, one), plaintext=TEXT) for one in (path, unknown)
         ]
-        assert answers == [DENIED] * 2
+        # What an alias stands for would tell whether there is one.
+        assert answers == [denied("Encrypt", OWNER_DOES_NOT if path.startswith("key/") else "")] * 2
     for operation in ("GetSecretValue", "DescribeSecret"):
         answers = [
             await told(house, operation, vendor.app, name=full(house, f"secret/{name}")) for name in ("prod/db", "none")
         ]
-        assert answers == [DENIED] * 2
-    assert await told(house, "GetSecretValue", vendor.app, name="secretsd:999999999999:secret/prod/db") == DENIED
+        assert answers == [denied(operation, OWNER_DOES_NOT)] * 2
+    nowhere = "secretsd:999999999999:secret/prod/db"
+    assert await told(house, "GetSecretValue", vendor.app, name=nowhere) == denied("GetSecretValue", NOTHING_DOES)
 
 
 async def test_a_refused_callers_own_trail_does_not_tell_what_an_alias_stands_for(house, vendor, key):
@@ -224,9 +231,9 @@ async def test_a_secret_made_again_under_the_name_is_not_let_out_by_the_old_ones
     assert await outcome(house, "GetSecretValue", vendor.app, name=named) == "ok"
     old = (await house.call("DescribeSecret", name="prod/db")).id
     await house.call("DeleteSecret", name="prod/db", force=True)
-    assert await told(house, "GetSecretValue", vendor.app, name=named) == DENIED
+    assert await told(house, "GetSecretValue", vendor.app, name=named) == denied("GetSecretValue", OWNER_DOES_NOT)
     await house.call("CreateSecret", name="prod/db", text="another's")
-    assert await told(house, "GetSecretValue", vendor.app, name=named) == DENIED
+    assert await told(house, "GetSecretValue", vendor.app, name=named) == denied("GetSecretValue", OWNER_DOES_NOT)
     with pytest.raises(Exception, match="cannot find a policy"):
         await house.storage.grants.policy(house.account, f"secret-id/{old}")
 

@@ -94,3 +94,62 @@ async def test_listeners_hear_what_the_cache_hears(feed):
     feed.tell([("users", ("a", "b"))])
     feed.tell([])
     assert heard == [[("users", ("a", "b"))], []]
+
+
+def fails(counted):
+    async def load():
+        counted.append(1)
+        raise NotFound
+
+    return load
+
+
+async def test_what_is_not_there_is_remembered_until_it_is_told_of(feed):
+    cache, counted = RowCache(feed), list[object]()
+    secret = samples.secret("a")
+    for _ in range(3):
+        assert await cache.read_if_any(name_of(secret), fails(counted)) is None
+    assert len(counted) == 1
+    for told in ([name_of(secret)], []):
+        feed.tell(told)
+        assert await cache.read_if_any(name_of(secret), fails(counted)) is None
+    assert len(counted) == 3
+    feed.tell([name_of(secret)])
+    assert await cache.read_if_any(name_of(secret), loads(secret, counted)) is secret
+
+
+async def test_that_something_is_not_there_is_not_remembered_past_its_coming(feed):
+    cache, counted = RowCache(feed), list[object]()
+    secret = samples.secret("a")
+
+    async def overtaken():
+        feed.tell([name_of(secret)])
+        raise NotFound
+
+    assert await cache.read_if_any(name_of(secret), overtaken) is None
+    assert await cache.read_if_any(name_of(secret), loads(secret, counted)) is secret
+
+
+async def test_it_is_remembered_of_a_bounded_number(feed, monkeypatch):
+    from secretsd.operations import cache as module
+
+    monkeypatch.setattr(module, "MAX_ABSENT", 2)
+    cache, counted = RowCache(feed), list[object]()
+    for name in ("a", "b", "a", "c"):
+        await cache.read_if_any(name_of(samples.secret(name)), fails(counted))
+    assert len(counted) == 3
+    await cache.read_if_any(name_of(samples.secret("a")), fails(counted))
+    assert len(counted) == 3
+    await cache.read_if_any(name_of(samples.secret("b")), fails(counted))
+    assert len(counted) == 4
+
+
+async def test_another_error_is_neither_hidden_nor_remembered(feed):
+    cache, secret = RowCache(feed), samples.secret("a")
+
+    async def broken():
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await cache.read_if_any(name_of(secret), broken)
+    assert await cache.read_if_any(name_of(secret), loads(secret, [])) is secret

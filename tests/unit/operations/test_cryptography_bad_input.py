@@ -23,7 +23,7 @@ CONTEXT = {"service": "shop"}
 HEADER_BYTES = 24
 OTHER_ACCOUNT = "000000000999"
 UNREADABLE = "cannot open the ciphertext"
-FORBIDDEN = "cannot do that: not allowed, or it does not exist"
+FORBIDDEN = "cannot do that: Decrypt is not allowed, or it does not exist"
 
 
 async def new_key(house, spec="AES_256", usage=None):
@@ -140,7 +140,7 @@ async def test_with_all_rights_unknown_keys_and_others_keys_are_told_like_change
         assert {await told(tools.ROOT, one, key=given) for one in (unknown, other, ciphertext)} == {UNREADABLE}
     for theirs in ("11111111-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000002"):
         reference = f"secretsd:{OTHER_ACCOUNT}:key/{theirs}"
-        assert await told(tools.ROOT, other, key=reference) == "cannot do that: not allowed, or it does not exist"
+        assert await told(tools.ROOT, other, key=reference) == f"{FORBIDDEN} (nothing allows it)"
 
 
 @pytest.mark.parametrize("context", [{}, {"service": "shoq"}, {"service": "shop", "more": ""}, {"Service": "shop"}])
@@ -216,7 +216,7 @@ async def test_the_other_operations_on_ciphertexts_tell_the_same(house, tools, k
     bad = [
         bytes([*made[:place], made[place] ^ 1, *made[place + 1 :]]) for place in (0, 1, 2, 3, 19, 22, 23, 24, 40, -1)
     ]
-    for caller, wanted in ((tools.ROOT, UNREADABLE), (stranger, FORBIDDEN)):
+    for caller, wanted in ((tools.ROOT, UNREADABLE), (stranger, FORBIDDEN.replace("Decrypt", name))):
         for one in bad:
             answer = await house.run(name, caller, ciphertext=one, context=CONTEXT, **more)
             assert answer.error is not None

@@ -3,11 +3,15 @@
 import base64
 from dataclasses import replace
 
+import pytest
+
+from secretsd.domain.credentials import KeyPair
 from secretsd.domain.envelope import CiphertextHeader, Purpose
 from secretsd.domain.keys import KeyMetadata
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.sensitive import Plaintext
 from secretsd.domain.targets import admin_context
+from secretsd.operations.authenticator import Caller
 from secretsd.ports.escrow import EscrowEntry
 from secretsd.ports.keystore import KeyUse
 from secretsd.testing import samples
@@ -124,3 +128,24 @@ async def test_administrators_of_targets_are_moved(house):
         await house.keystore.decrypt(versions[1], use, base64.b64decode(moved.admin), context)
     ).reveal() == b"admin's"
     assert replace(moved, admin=target.admin, revision=0) == target
+
+
+async def test_secrets_of_access_keys_are_moved_before_their_version_goes(house, tools):
+    """They are under their account's default key; those of sessions are over before long, and keep nothing up."""
+    key = (await house.storage.accounts.get(house.account)).default_key_id
+    made = []
+    for number in range(15):
+        await house.call("CreateUser", user=f"user-{number}")
+        made.append(await house.call("CreateAccessKey", user=f"user-{number}"))
+    await house.call("RotateKeyOnDemand", key=key)
+    with pytest.raises(tools.Failed, match="conflict") as refused:
+        await house.call("DestroyKeyVersion", key=key, version=1)
+    assert "15 access key(s)" in refused.value.error.message
+    assert (await house.call("ReEncryptSecrets", key=key, per_second=FAST)).left == {"access-key": 15}
+    await run(house)
+    done = await progress(house, key)
+    assert (done.state, done.done, done.failed, done.left) == ("done", 15, 0, {})
+    await house.call("DestroyKeyVersion", key=key, version=1)
+    for one in made:
+        caller = Caller("tcp", pair=KeyPair(one.access_key, Plaintext(one.secret.reveal())))
+        await house.call("GetCallerIdentity", caller)

@@ -56,7 +56,7 @@ async def test_unknown_and_denied_keys_look_alike_and_a_bare_id_is_ones_own(hous
     unknown = f"secretsd:{house.account}:key/00000000-0000-4000-8000-000000000000"
     for one in (named, unknown, f"secretsd:{house.account}:alias/customer", f"secretsd:{house.account}:alias/none"):
         heard = await told(house, "CreateSecret", vendor.app, name="x", text="one", key_id=one)
-        assert heard == ("access-denied", "cannot do that: not allowed, or it does not exist")
+        assert heard == ("access-denied", "cannot do that: GenerateDataKey is not allowed, or it does not exist")
     assert await outcome(house, "CreateSecret", vendor.app, name="x", text="one", key_id=key) == "not-found"
     # A key is its owner's, whatever account is said.
     own = (await house.call("CreateKey", vendor.boss)).id

@@ -34,7 +34,7 @@ class Vendor:
         key = new_key(self.account, KeySpec.AES_256, KeyOwner.SERVICE, "", now_ms)
         everything = Statement(Effect.ALLOW, ("*",), ("*", f"secretsd:{house.account}:*"))
         for record in (
-            Account(self.account, "vendor", key.id, now_ms),
+            Account(self.account, "vendor" if self.account == VENDOR else f"vendor-{self.account}", key.id, now_ms),
             key,
             await house.keystore.generate_key(KeyMetadata(self.account, key.id, 1, key.spec, key.usage)),
             Policy(self.account, "all", (everything,), "", now_ms),

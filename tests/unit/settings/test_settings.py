@@ -47,6 +47,10 @@ def test_what_is_written_out_reads_back():
         ({"http": {"listen": "127.0.0.1"}}, "its form is"),
         ({"http": {"listen": "127.0.0.1:70000"}}, "its form is"),
         ({"http": {"listen": "127.0.0.1:١"}}, "its form is"),
+        ({"http": {"certificate": "/c"}}, "http.certificate and http.private_key: neither goes without the other"),
+        ({"http": {"private_key": "/k"}}, "http.certificate and http.private_key: neither goes without the other"),
+        ({"http": {"certificate": "c", "private_key": "/k"}}, "http.certificate: it is neither an absolute path nor"),
+        ({"http": {"certificate": "/c", "private_key": "k"}}, "http.private_key: it is neither an absolute path nor"),
         ({"storage": {"kind": "mysql"}}, "cannot use storage.kind"),
         ({"storage": {"read_events": True}}, "cannot use storage.read_events"),
         ({"keystore": {"stall_seconds": 0}}, "cannot use keystore.stall_seconds: it is not above zero"),
@@ -62,6 +66,13 @@ def test_what_is_wrong_is_named(document, sentence):
     assert sentence in problem
 
 
+@pytest.mark.parametrize("listen", ["0.0.0.0:443", "[::]:443", "192.0.2.1:443", "127.0.0.1:443"])
+@pytest.mark.parametrize("key", ["/etc/secretsd/key.pem", "credential:tls-key"])
+def test_with_tls_any_address_is_opened(listen, key):
+    settings = from_document({"http": {"listen": listen, "certificate": "/c.pem", "private_key": key}})
+    assert settings.http.listen == listen
+
+
 def test_all_that_is_wrong_is_told_at_once():
     found = problems({"workers": "x", "nonsense": 1, "keystore": {"pin": PIN, "call_seconds": "soon"}, "http": 3})
     assert len(found) == 5
@@ -74,6 +85,7 @@ def test_all_that_is_wrong_is_told_at_once():
         {"keystore": {PIN + " ": "x"}},
         {"workers": PIN},
         {"http": {"listen": PIN}},
+        {"http": {"certificate": PIN, "private_key": PIN}},
         {"keystore": PIN},
         {"keystore": {"environment": PIN}},
         {"storage": {"kind": PIN}},

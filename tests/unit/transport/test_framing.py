@@ -1,5 +1,6 @@
 """Where a request ends, by the bytes that the parser does not tell about."""
 
+import base64
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import _ErrInfo
 
-from secretsd.transport.framing import Refused, ends_with, parsed
+from secretsd.domain.credentials import KeyPair
+from secretsd.domain.sensitive import Plaintext
+from secretsd.transport.framing import Refused, ends_with, parsed, shown
 from secretsd.transport.limits import Limits
 
 
@@ -53,3 +56,32 @@ def test_what_the_parser_says_is_not_repeated(error: Exception, status: int) -> 
     assert caught.value.status == status
     assert caught.value.error.message.startswith("cannot ")
     assert "Zq7Xe" not in caught.value.error.message
+
+
+def basic(pair: str) -> str:
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "expected"),
+    [
+        ("Bearer abc", Plaintext(b"abc")),
+        ("bearer  abc ", Plaintext(b"abc")),
+        ("Digest abc", Plaintext(b"")),
+        ("", Plaintext(b"")),
+        (basic("AKSD1:s-e_c"), KeyPair("AKSD1", Plaintext(b"s-e_c"))),
+        (basic("AKSD1:s-e_c").replace("Basic", "bAsIc "), KeyPair("AKSD1", Plaintext(b"s-e_c"))),
+        (basic("AKSD1:a:b"), KeyPair("AKSD1", Plaintext(b"a:b"))),
+        (basic("AKSD1:"), KeyPair("AKSD1", Plaintext(b""))),
+        (basic("AK%53D1:a%2Bb+c"), KeyPair("AKSD1", Plaintext(b"a+b c"))),
+        (basic("no colon"), Plaintext(b"")),
+        (basic("AKSD1:\u00fc"), Plaintext(b"")),
+        ("Basic QUtTRDE6eA", Plaintext(b"")),
+        ("Basic QUtTRDE6!eA==", Plaintext(b"")),
+        ("Basic *", Plaintext(b"")),
+        ("Basic", Plaintext(b"")),
+        ("Basic \udcff", Plaintext(b"")),
+    ],
+)
+def test_what_an_authorization_header_shows(authorization: str, expected: Plaintext | KeyPair) -> None:
+    assert shown(authorization) == expected

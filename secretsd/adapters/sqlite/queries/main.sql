@@ -18,6 +18,10 @@ SET owner = excluded.owner, epoch = excluded.epoch, boot_id = excluded.boot_id, 
 -- Take a lease from this owner and epoch; the row keeps the epoch.
 UPDATE leases SET owner = '', expires_ms = 0 WHERE name = ?1 AND owner = ?2 AND epoch = ?3;
 
+-- over_quota
+-- Whether an account has more than that many of a kind.
+SELECT 1 FROM held WHERE account = ?1 AND kind = ?2 AND count > ?3;
+
 -- attached
 -- Whether a policy is attached to anybody of its account, or is anybody's boundary. Walks over the account's users.
 SELECT 1 WHERE EXISTS (
@@ -27,6 +31,10 @@ SELECT 1 WHERE EXISTS (
 ) OR EXISTS (
     SELECT 1 FROM roles WHERE account = ?1 AND (boundary = ?2 OR instr(policies, '"' || ?2 || '"'))
 );
+
+-- space_names
+-- The names of all proof spaces, in order.
+SELECT space FROM proof_spaces ORDER BY space;
 
 -- announce (hot)
 -- A row of the change feed.

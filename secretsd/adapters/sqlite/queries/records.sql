@@ -5,6 +5,10 @@
 -- The account with this id.
 SELECT {accounts} FROM accounts WHERE id = ?1;
 
+-- held (hot)
+-- How many records of a kind an account has; no row where it never had one.
+SELECT count FROM held WHERE account = ?1 AND kind = ?2;
+
 -- user (hot)
 -- The user of an account by name.
 SELECT {users} FROM users WHERE account = ?1 AND name = ?2;
@@ -28,6 +32,10 @@ SELECT {bindings} FROM bindings WHERE proof = ?1;
 -- bindings (hot)
 -- Bindings to users of an account after a proof, in order of proof.
 SELECT {bindings} FROM bindings WHERE account = ?1 AND proof > ?2 ORDER BY proof LIMIT ?3;
+
+-- bindings_of_others (hot)
+-- Bindings of other accounts after a proof and before another one, in order of proof.
+SELECT {bindings} FROM bindings WHERE account <> ?1 AND proof > ?2 AND proof < ?3 ORDER BY proof LIMIT ?4;
 
 -- bindings_of_user (hot)
 -- Bindings to a user, in order of proof.
@@ -105,8 +113,12 @@ SELECT {access_keys} FROM access_keys WHERE id = ?1;
 SELECT {access_keys} FROM access_keys WHERE account = ?1 AND user = ?2 ORDER BY id;
 
 -- access_keys_of_account (hot)
--- An account's access keys after an id, in order of id.
+-- The access keys of an account after an id, in order of id.
 SELECT {access_keys} FROM access_keys WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
+
+-- count_tokens (hot)
+-- How many tokens of a user are good at a moment.
+SELECT count(*) FROM tokens WHERE account = ?1 AND user = ?2 AND (expires_ms IS NULL OR expires_ms > ?3);
 
 -- tokens_of_access_key (hot)
 -- The tokens that an access key was used for.
@@ -127,6 +139,16 @@ SELECT {sessions} FROM sessions WHERE account = ?1 AND digest > ?2 ORDER BY dige
 -- session_of_access_key (hot)
 -- The session whose requests are signed with this access key.
 SELECT {sessions} FROM sessions WHERE access_key = ?1;
+
+-- sessions_of_role (hot)
+-- Sessions of a role that are good at a moment, after an access key, in order of access key.
+SELECT {sessions} FROM sessions
+WHERE account = ?1 AND role = ?2 AND expires_ms > ?3 AND access_key > ?4
+ORDER BY access_key LIMIT ?5;
+
+-- count_sessions (hot)
+-- How many sessions of a role are good at a moment.
+SELECT count(*) FROM sessions WHERE account = ?1 AND role = ?2 AND expires_ms > ?3;
 
 -- expired_sessions (hot)
 -- Sessions that were good until before a moment, the oldest first.

@@ -7,12 +7,13 @@ import pytest
 
 from secretsd.adapters.sqlite.audit import EVENT_QUERIES
 from secretsd.adapters.sqlite.codec import TABLES
+from secretsd.adapters.sqlite.proof_uses import USE_QUERIES
 from secretsd.adapters.sqlite.reads import RECORD_QUERIES
 from secretsd.adapters.sqlite.schema import migrations
 from secretsd.adapters.sqlite.statements import Statement, load
 
 ON_MAIN = [*RECORD_QUERIES.values(), *load("main.sql").values(), *EVENT_QUERIES.values()]
-ON_AUDIT = list(EVENT_QUERIES.values())
+ON_AUDIT = [*EVENT_QUERIES.values(), *USE_QUERIES.values()]
 CHANGES = [
     Statement(f"{what}_{table.name}", "made by the codec", sql, hot=True)
     for table in TABLES.values()
@@ -59,7 +60,9 @@ def test_most_statements_are_hot_and_a_cold_one_would_be_noticed() -> None:
         "key_versions_wrapped_otherwise",
         "count_wrapped_otherwise",
         "rotation_states",
+        "over_quota",
         "attached",
+        "space_names",
         "identity",
         "data_version",
     ]

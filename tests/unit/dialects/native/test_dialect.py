@@ -135,7 +135,7 @@ class Seen:
 
 
 class Counted:
-    accepted, turned_away, open_connections = 7, 2, 3
+    accepted, turned_away, failed_handshakes, open_connections = 7, 2, 4, 3
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,7 @@ def test_metrics(pipeline: MemoryPipeline) -> None:
     assert "secretsd_open_connections 3.0" in lines
     assert "secretsd_accepted_connections_total 7.0" in lines
     assert "secretsd_refused_connections_total 2.0" in lines
+    assert "secretsd_failed_handshakes_total 4.0" in lines
     assert "secretsd_keystore_up 0.0" in lines
     assert "secretsd_storage_up 1.0" in lines
 

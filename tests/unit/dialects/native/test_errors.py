@@ -32,15 +32,6 @@ def test_a_status_of_its_own() -> None:
     assert (status, json.loads(body)["title"], json.loads(body)["kind"]) == (413, "Content Too Large", "limit-exceeded")
 
 
-def test_what_oauth_clients_go_by_is_told_where_the_client_is_wrong() -> None:
-    for client, word in (("unauthenticated", "invalid_client"), ("access-denied", "unauthorized_client")):
-        error = KINDS[ErrorKind(client)]()
-        assert json.loads(problem(error, "", oauth=True)[1])["error"] == word
-    assert json.loads(problem(LimitExceeded("cannot"), "", oauth=True)[1])["error"] == "invalid_request"
-    for kind in (ErrorKind.THROTTLED, ErrorKind.STORAGE_UNAVAILABLE, ErrorKind.INTERNAL):
-        assert "error" not in json.loads(problem(KINDS[kind](), "", oauth=True)[1])
-
-
 def test_what_to_do_next_stands_in_headers() -> None:
     assert problem(StorageUnavailable(retry_after_seconds=9), "")[2]["Retry-After"] == "9"
     assert problem(Unauthenticated(), "")[2]["WWW-Authenticate"] == "Bearer"

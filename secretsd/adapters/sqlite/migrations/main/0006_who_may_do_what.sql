@@ -6,6 +6,8 @@ ALTER TABLE users ADD COLUMN inline TEXT NOT NULL DEFAULT '[]' CHECK (json_valid
 ALTER TABLE users ADD COLUMN service INTEGER NOT NULL DEFAULT 0 CHECK (service IN (0, 1));
 ALTER TABLE users ADD COLUMN description TEXT NOT NULL DEFAULT '';
 ALTER TABLE tokens ADD COLUMN access_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE tokens ADD COLUMN enrols_seconds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN network TEXT NOT NULL DEFAULT '';
 CREATE INDEX tokens_of_access_key ON tokens (access_key) WHERE access_key <> '';
 CREATE INDEX tokens_by_expiry ON tokens (expires_ms) WHERE expires_ms IS NOT NULL;
 ALTER TABLE bindings ADD COLUMN role TEXT NOT NULL DEFAULT '';
@@ -73,6 +75,7 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE INDEX sessions_by_expiry ON sessions (expires_ms);
 CREATE INDEX sessions_of_account ON sessions (account, digest);
+CREATE INDEX sessions_of_role ON sessions (account, role, access_key, expires_ms);
 
 CREATE TABLE proof_spaces (
     space TEXT NOT NULL PRIMARY KEY,
@@ -142,7 +145,8 @@ CREATE INDEX grants_by_expiry ON grants (expires_ms) WHERE expires_ms IS NOT NUL
 
 -- A caller of another account names a key in full, and a ciphertext names it by its id alone.
 CREATE UNIQUE INDEX keys_by_id ON keys (id);
-CREATE INDEX accounts_by_name ON accounts (name);
+-- People tell accounts apart by it.
+CREATE UNIQUE INDEX accounts_by_name ON accounts (name);
 
 -- A secret may be under another account's key: what a key guards is found by the key alone.
 DROP INDEX secret_versions_of_key;

@@ -1,0 +1,85 @@
+"""Limits on callers: how many requests a second, and how often a proof may fail. Each worker counts for itself."""
+
+import math
+import time
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+from secretsd.domain.errors import Throttled
+from secretsd.domain.limits import BackOff, Rate
+from secretsd.domain.principals import Principal
+from secretsd.operations.request_facts import Way
+
+_NETWORK_BITS = 64
+"""Of an IPv6 address: what is behind them belongs to one customer of a provider, who has all of it to call from."""
+
+
+class CallerLimits:
+    """0 turns each of them off. `now` tells seconds of a monotonic clock.
+
+    Nobody waits here: who has to is told so at once, and for how long.
+    """
+
+    def __init__(
+        self,
+        requests_per_principal: float = 0.0,
+        requests_per_account: float = 0.0,
+        free_failed_proofs: int = 0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._principals = Rate(requests_per_principal)
+        self._accounts = Rate(requests_per_account)
+        self._back_off = BackOff(free_failed_proofs)
+        self._any = self._principals.limited or self._accounts.limited
+        self._now = now
+
+    def admit(self, principal: Principal) -> None:
+        """Count a request of the principal and his account; Throttled where it is one too many, and then not counted.
+
+        All sessions of a role are one principal.
+        """
+        if not self._any:
+            return
+        now, who = self._now(), principal[:2]
+        principals, accounts = self._principals, self._accounts
+        if principals.limited and (wait := principals.wait(who, now)) > 0:
+            raise _too_many("user or role", wait)
+        if accounts.limited and (wait := accounts.wait(who[0], now)) > 0:
+            raise _too_many("account", wait)
+        if principals.limited:
+            principals.take(who, now)
+        if accounts.limited:
+            accounts.take(who[0], now)
+
+    def held(self, way: Way) -> int:
+        """Whole seconds for which no proof that comes this way is looked at; 0 where it is now."""
+        if not len(self._back_off):
+            return 0
+        return math.ceil(self._back_off.held(_source(way), self._now()))
+
+    def failed(self, way: Way) -> None:
+        """Count a proof that failed."""
+        self._back_off.failed(_source(way), self._now())
+
+
+def _too_many(what: str, wait: float) -> Throttled:
+    return Throttled(f"cannot take more requests of this {what} now", retry_after_seconds=math.ceil(wait))
+
+
+def _source(way: Way) -> Hashable:
+    """Whom a failure is counted for: the uid at a Unix socket, else the address, of IPv6 its network."""
+    return _network(way.address) if way.uid is None else way.uid
+
+
+@lru_cache(maxsize=4096)
+def _network(text: str) -> Hashable:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return "network", int(address) >> (128 - _NETWORK_BITS)
+    return str(address)
