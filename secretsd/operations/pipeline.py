@@ -1,9 +1,6 @@
 """The one road of every call: authenticate, read the request, authorise, run, audit. No answer leaves unrecorded."""
 
-import asyncio
-import contextlib
 import logging
-import random
 from collections.abc import Callable, Mapping
 from traceback import walk_tb
 from typing import Any, NamedTuple
@@ -22,26 +19,21 @@ from secretsd.domain.errors import (
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.principals import HOST_ROOT, ROOT_ONLY, Principal
 from secretsd.operations import events, key_references
+from secretsd.operations.attempts import Attempts
 from secretsd.operations.authenticator import Authenticator, Caller
 from secretsd.operations.call import Call
 from secretsd.operations.denials import denial
 from secretsd.operations.ids import new_request_id
 from secretsd.operations.limits import CallerLimits
-from secretsd.operations.lines import Lines
 from secretsd.operations.parts import Parts
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 from secretsd.operations.streams import Stream
 from secretsd.operations.tls_proofs import CertificateRefused
 from secretsd.ports.rotator import RotationFailed
-from secretsd.ports.storage import Fence, StaleRecord
+from secretsd.ports.storage import Fence
 
 log = logging.getLogger("secretsd.pipeline")
-STALE_ATTEMPTS = 20
-SCHEDULED_ATTEMPTS = 5
-"""A change that lost against another one is made again from what is stored now; past this many it is a conflict. A
-scheduled step may ask a target each time, and is tried again later anyhow."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.05
 UNRECOGNISED = "Unrecognised"
 """The operation of an event about a request in which no operation could be recognised."""
 
@@ -74,7 +66,7 @@ class Pipeline:
         )
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._lines = Lines()
+        self._attempts = Attempts()
 
     async def run(self, operation: Operation, read: Callable[[], Request], caller: Caller) -> Answer:
         """Answer one request from outside. `read` makes the typed request, or raises InvalidRequest."""
@@ -114,7 +106,7 @@ class Pipeline:
                     # His own trail tells him no more: not what an alias of another account stands for.
                     call = self._call(operation, written, principal, request_id, facts, caller.source)
                     raise await self._denial(call, written) from None
-            answered = await self._handle(call, request)
+            answered = await self._attempts.handle(call, request)
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:  # noqa: BLE001  # whatever went wrong is told, counted and recorded, never lost
@@ -158,7 +150,7 @@ class Pipeline:
         call = self._call(operation, request, principal, request_id, facts, "schedule", fence)
         try:
             await parts.authorizer.require(principal, operation.name, call.resource, facts)
-            response = _whole(await self._handle(call, request))
+            response = _whole(await self._attempts.handle(call, request))
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:
@@ -204,31 +196,6 @@ class Pipeline:
 
         return Call(self.parts, operation, principal, request_id, facts, source, resource, fields, [], run_step, fence)
 
-    async def _handle(self, call: Call, request: Request) -> Response | Stream[Any]:
-        # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.
-        route = call.operation.route
-        if route is None:
-            return await self._attempts(call, request, SCHEDULED_ATTEMPTS)
-        if route.method == "GET" or not self._lines.forming(call.resource):
-            try:
-                return await call.operation.handler(call, request)
-            except StaleRecord:
-                pass
-        async with self._lines.turn(call.resource):
-            await _see_what_is_newer(call)
-            return await self._attempts(call, request, STALE_ATTEMPTS - 1)
-
-    async def _attempts(self, call: Call, request: Request, most: int) -> Response | Stream[Any]:
-        longest = FIRST_PAUSE_SECONDS
-        for _ in range(most - 1):
-            with contextlib.suppress(StaleRecord):
-                return await call.operation.handler(call, request)
-            # Another worker was faster; at random, so that the two do not keep step.
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # no secret hangs on it
-            longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
-            await _see_what_is_newer(call)
-        return await call.operation.handler(call, request)
-
     async def _refuse(
         self,
         operation: Operation,
@@ -269,11 +236,6 @@ def _whole(answered: Response | Stream[Any]) -> Response:
         answered.close()
         raise Internal
     return answered
-
-
-async def _see_what_is_newer(call: Call) -> None:
-    await asyncio.sleep(0)  # a turn has to pass before the feed can tell
-    call.parts.storage.refresh()
 
 
 def _orphan(

@@ -13,15 +13,8 @@ from secretsd.domain.audit import AuditRecord
 from secretsd.domain.errors import Conflict
 from secretsd.domain.policy import Policy
 from secretsd.domain.records import Record
-from secretsd.ports.readers import (
-    AccountReader,
-    GrantReader,
-    KeyReader,
-    ProofReader,
-    RotationReader,
-    SecretReader,
-    TargetReader,
-)
+from secretsd.ports.access_readers import AccountReader, GrantReader, ProofReader
+from secretsd.ports.readers import KeyReader, RotationReader, SecretReader, TargetReader
 
 
 class StaleRecord(Conflict):

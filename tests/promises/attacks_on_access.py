@@ -14,7 +14,9 @@ class InsertsAToken(Attack):
         digest = hashlib.sha256(FORGED_TOKEN.encode()).hexdigest()
         mac = target.files.read("SELECT row_mac FROM tokens WHERE user = 'admin' LIMIT 1")[0][0]
         row = (digest, "t-forged", target.account, "admin", 1, None, 0, mac, "", 0, "")
-        target.files.write(("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row), told=[("tokens", [digest])])
+        target.files.write(
+            ("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row), told=[("tokens", [digest])]
+        )
 
     def hope(self, target):
         return [target.get("plain", FORGED_TOKEN), target.daemon.call("GET", "/v1/users", token=FORGED_TOKEN)]

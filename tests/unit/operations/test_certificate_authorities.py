@@ -13,16 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from secretsd.operations import certificate_authorities
 from secretsd.testing.client_certificates import DAY, Signer
 from tests.unit.operations.overtaking import overtaken
-from tests.unit.operations.tls_house import WEB, Certified, caller
+from tests.unit.operations.tls_house import WEB, Certified, ca, caller
 from tests.unit.operations.two_accounts import Vendor
+
+__all__ = ["ca"]
 
 OPERATOR = {"effect": "Allow", "action": ["*"], "resource": ["secretsd:system:certificate-authority/*"]}
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def ca(house: Any) -> Certified:
-    return await Certified(house).settle()
 
 
 async def refused(tools: Any, kind: str, about: Any) -> str:

@@ -11,48 +11,14 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import grants as grant_operations
 from secretsd.operations.authenticator import Caller
 from secretsd.services.expired_grants import ExpiredGrants
+from tests.unit.operations.granting import encrypts, full, grant, key, listed, vendor
 from tests.unit.operations.overtaking import overtaken
-from tests.unit.operations.two_accounts import APP, BOSS, CONTEXT, TEXT, VENDOR, Vendor, outcome
+from tests.unit.operations.two_accounts import APP, BOSS, CONTEXT, TEXT, VENDOR, outcome
+
+__all__ = ["grant", "key", "vendor"]
 
 OTHER = {"tenant": "8"}
 MINUTE_MS = 60_000
-
-
-@pytest.fixture
-async def vendor(house):
-    return await Vendor(house).settle()
-
-
-@pytest.fixture
-async def key(house):
-    return (await house.call("CreateKey")).id
-
-
-@pytest.fixture
-def grant(house, key):
-    """Make a grant on the key as its owner, or as somebody else by the key's full name."""
-
-    async def make(operations=("Encrypt",), grantee=APP, caller=None, **fields):
-        fields |= {"grantee": grantee, "operations": operations}
-        if caller is None:
-            return await house.call("CreateGrant", key=key, **fields)
-        return await house.call("CreateGrant", caller, key=full(house, key), **fields)
-
-    return make
-
-
-def full(house, key):
-    return f"secretsd:{house.account}:key/{key}"
-
-
-async def encrypts(house, caller, key, context=CONTEXT):
-    found = await outcome(house, "Encrypt", caller, key=full(house, key), plaintext=TEXT, context=context)
-    assert found in ("ok", "access-denied")
-    return found == "ok"
-
-
-async def listed(house, key):
-    return [one.id for one in (await house.call("ListGrants", key=key)).grants]
 
 
 def test_the_operations_of_requests_are_those_that_can_be_granted():
@@ -202,81 +168,6 @@ async def test_grants_are_listed_in_pages_also_for_who_may_see_them(house, vendo
             break
     assert found == made
     assert await outcome(house, "ListGrants", vendor.app, key=full(house, key)) == "access-denied"
-
-
-@pytest.mark.parametrize(
-    ("given", "passed", "well"),
-    [
-        ({}, {}, True),
-        ({}, {"operations": ("Encrypt", "Decrypt")}, False),
-        ({}, {"operations": ("Encrypt", "CreateGrant")}, True),
-        ({"context_equals": CONTEXT}, {"context_equals": CONTEXT}, True),
-        ({"context_equals": CONTEXT}, {}, False),
-        ({"context_equals": CONTEXT}, {"context_subset": CONTEXT}, False),
-        ({"context_equals": CONTEXT}, {"context_equals": {**CONTEXT, "a": "b"}}, False),
-        ({"context_subset": CONTEXT}, {"context_subset": {**CONTEXT, "a": "b"}}, True),
-        ({"context_subset": CONTEXT}, {"context_equals": {**CONTEXT, "a": "b"}}, True),
-        ({"context_subset": CONTEXT}, {"context_subset": OTHER}, False),
-        ({"context_subset": CONTEXT}, {}, False),
-        ({}, {"context_subset": CONTEXT}, True),
-        ({"for_ms": MINUTE_MS}, {}, False),
-        ({"for_ms": MINUTE_MS}, {"for_ms": MINUTE_MS}, True),
-        ({"for_ms": MINUTE_MS}, {"for_ms": MINUTE_MS + 1}, False),
-    ],
-)
-async def test_a_grantee_passes_on_no_more_than_he_has(house, vendor, key, grant, tools, given, passed, well):
-    now_ms = house.clock.now_ms()
-
-    def until(fields):
-        return {
-            ("expires_ms" if name == "for_ms" else name): now_ms + value if name == "for_ms" else value
-            for name, value in fields.items()
-        }
-
-    parent = await grant(**{"operations": ("Encrypt", "CreateGrant"), **until(given)})
-    if not well:
-        with pytest.raises(tools.Failed, match="access-denied"):
-            await grant(**{"grantee": BOSS, "caller": vendor.app, **until(passed)})
-        return
-    child = await grant(**{"grantee": BOSS, "caller": vendor.app, **until(passed)})
-    assert (child.parent, child.by) == (parent.id, APP)
-
-
-async def test_who_may_not_create_grants_passes_nothing_on(house, vendor, key, grant, tools):
-    await grant(("Encrypt",))
-    with pytest.raises(tools.Failed, match="access-denied"):
-        await grant(grantee=BOSS, caller=vendor.app)
-
-
-async def test_what_was_passed_on_ends_with_what_it_was_passed_on_of(house, vendor, key, grant):
-    """Else the owner would have to hunt for what he never granted."""
-    third = f"secretsd:{VENDOR}:user/third"
-    carol = await vendor.user("third", {"effect": "Allow", "action": ["*"], "resource": [full(house, key)]})
-    parent = await grant(("Encrypt", "CreateGrant"))
-    child = await grant(("Encrypt", "CreateGrant"), grantee=BOSS, caller=vendor.app)
-    grandchild = await grant(grantee=third, caller=vendor.boss)
-    assert grandchild.parent == child.id
-    assert await encrypts(house, carol, key)
-    ended = await house.call("RevokeGrant", key=key, grant=parent.id)
-    assert set(ended.grants) == {parent.id, child.id, grandchild.id}
-    for caller in (vendor.app, vendor.boss, carol):
-        assert not await encrypts(house, caller, key)
-    assert await listed(house, key) == []
-
-
-async def test_what_is_passed_on_while_its_parent_is_revoked_is_not_there(
-    house, vendor, key, grant, tools, monkeypatch
-):
-    parent = await grant(("Encrypt", "CreateGrant"))
-
-    async def revoke():
-        await house.call("RevokeGrant", key=key, grant=parent.id)
-
-    happened = overtaken(house, monkeypatch, revoke)
-    with pytest.raises(tools.Failed, match="access-denied"):
-        await grant(grantee=BOSS, caller=vendor.app)
-    assert happened == [True]
-    assert await listed(house, key) == []
 
 
 async def test_the_retiring_principal_gives_it_up_and_nobody_else_of_the_vendor(house, vendor, key, grant):

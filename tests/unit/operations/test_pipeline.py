@@ -10,9 +10,10 @@ from secretsd.api.values import GetSecretValueRequest, GetSecretValueResponse
 from secretsd.domain.errors import InvalidRequest, StorageUnavailable
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.principals import ROTATION_ROLE, Principal
+from secretsd.operations.attempts import STALE_ATTEMPTS
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
-from secretsd.operations.pipeline import STALE_ATTEMPTS, UNRECOGNISED, Pipeline
+from secretsd.operations.pipeline import UNRECOGNISED, Pipeline
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.operations.rotation_orders import StepRequest
 from secretsd.ports.storage import StaleRecord

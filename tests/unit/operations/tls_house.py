@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from secretsd.domain.proofs import Binding
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.request_facts import Way
@@ -56,3 +58,8 @@ class Certified:
 def caller(issued: Issued) -> Caller:
     """Who comes by TLS with that certificate."""
     return Caller("tcp:192.0.2.1:4000", way=Way("192.0.2.1"), certificate=ClientCertificate(issued.chain))
+
+
+@pytest.fixture
+async def ca(house: Any) -> Certified:
+    return await Certified(house).settle()

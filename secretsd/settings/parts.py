@@ -1,19 +1,12 @@
-"""secretsd.yaml as frozen settings: the only reader of configuration files; all that is wrong is told at once."""
+"""What secretsd can be told: each setting with its default, and the sentence that explains it."""
 
-import difflib
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
-
-import msgspec
-import yaml
+from typing import Any, Literal
 
 CREDENTIAL = "credential:"
 """Before the name of a file that systemd hands over (LoadCredential=)."""
-CALLER_LIMITS = ("requests_per_principal", "requests_per_account", "free_failed_proofs")
 DEFAULT_CONFIG = Path("/etc/secretsd/secretsd.yaml")
 SOFTHSM2_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -210,82 +203,6 @@ class Settings:
         return Path(self.runtime_dir, "rotator.sock")
 
 
-class BadSettings(Exception):
-    """All that is wrong with a configuration, a sentence each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-def load(path: Path) -> Settings:
-    """The settings in a YAML file; BadSettings names every problem, OSError where the file cannot be read."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise BadSettings([f"cannot read {path}{where}: it is not YAML"]) from None
-    except UnicodeDecodeError:
-        raise BadSettings([f"cannot read {path}: it is not UTF-8"]) from None
-    return from_document({} if document is None else document)
-
-
-def from_document(document: Any) -> Settings:
-    """The settings in a decoded document; BadSettings names every problem."""
-    problems: list[str] = []
-    settings: Settings = _read(Settings, document, "", problems)
-    problems += check(settings)
-    if problems:
-        raise BadSettings(problems)
-    return settings
-
-
-def check(settings: Settings) -> list[str]:
-    """What no single type can say: ranges and combinations."""
-    problems = []
-    if not 1 <= settings.workers <= 64:
-        problems.append("cannot use workers: it is from 1 to 64")
-    if settings.http.listen is not None:
-        try:
-            host, _ = address(settings.http.listen)
-            if not ip_address(host).is_loopback and settings.http.certificate is None:
-                problems.append("cannot use http.listen: without TLS only a loopback address is opened")
-        except ValueError:
-            problems.append("cannot use http.listen: its form is 127.0.0.1:8280 or [::1]:8280")
-    tls = {name: getattr(settings.http, name) for name in ("certificate", "private_key")}
-    if None in tls.values() and set(tls.values()) != {None}:
-        problems.append("cannot use http.certificate and http.private_key: neither goes without the other")
-    for name, place in tls.items():
-        if place is not None and not place.startswith(CREDENTIAL) and not Path(place).is_absolute():
-            problems.append(f"cannot use http.{name}: it is neither an absolute path nor {CREDENTIAL}NAME")
-    for name in ("state_dir", "runtime_dir"):
-        if not Path(getattr(settings, name)).is_absolute():
-            problems.append(f"cannot use {name}: it is not an absolute path")
-    if not Path(settings.token_issuers.ca_file or "/").is_absolute():
-        problems.append("cannot use token_issuers.ca_file: it is not an absolute path")
-    if not Path(settings.rotation.escrow_dir or "/").is_absolute():
-        problems.append("cannot use rotation.escrow_dir: it is not an absolute path")
-    elif Path(os.path.normpath(settings.escrow_dir)).is_relative_to(os.path.normpath(settings.storage_dir)):
-        problems.append("cannot use rotation.escrow_dir: it is inside the storage, whose loss it has to outlive")
-    positive = (
-        ("keystore.stall_seconds", settings.keystore.stall_seconds),
-        ("keystore.call_seconds", settings.keystore.call_seconds),
-        ("keystore.slow_seconds", settings.keystore.slow_seconds),
-        ("keystore.rewraps_per_second", settings.keystore.rewraps_per_second),
-        ("rotation.attempt_seconds", settings.rotation.attempt_seconds),
-        ("rotation.min_interval_seconds", settings.rotation.min_interval_seconds),
-        ("limits.header_seconds", settings.limits.header_seconds),
-        ("limits.body_seconds", settings.limits.body_seconds),
-    )
-    problems += [f"cannot use {name}: it is not above zero" for name, value in positive if value <= 0]
-    not_negative = (
-        *((f"limits.{name}", getattr(settings.limits, name)) for name in CALLER_LIMITS),
-        *((f"quotas.{part.name}", getattr(settings.quotas, part.name)) for part in fields(settings.quotas)),
-    )
-    return problems + [f"cannot use {name}: it is below zero" for name, value in not_negative if not value >= 0]
-
-
 def address(text: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:8280` or `[::1]:8280`; ValueError for anything else."""
     host, _, port = text.rpartition(":")
@@ -294,44 +211,3 @@ def address(text: str) -> tuple[str, int]:
     if not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise ValueError("no port")
     return host, int(port)
-
-
-def as_document(settings: Any) -> dict[str, Any]:
-    """The settings as plain data, for a child's configuration."""
-    return {
-        part.name: as_document(value) if is_dataclass(value := getattr(settings, part.name)) else value
-        for part in fields(settings)
-    }
-
-
-def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
-    if not isinstance(document, Mapping):
-        problems.append(f"cannot use {prefix.rstrip('.') or 'the configuration'}: it is not a mapping")
-        return kind()
-    types = get_type_hints(kind)
-    known = {part.name for part in fields(kind)}
-    given = {}
-    for key, value in document.items():
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {prefix}{close[0]}?" if close else ""
-            problems.append(f"cannot use {prefix}{_safe(key)}: there is no such setting{hint}")
-        elif is_dataclass(types[key]):
-            given[key] = _read(types[key], value, f"{prefix}{key}.", problems)
-        else:
-            try:
-                given[key] = msgspec.convert(value, types[key])
-            except msgspec.ValidationError:
-                problems.append(f"cannot use {prefix}{key}: it is not {_words(types[key])}")
-    return kind(**given)  # what could not be used has its default here, so that the rest can be looked at as well
-
-
-def _words(kind: Any) -> str:
-    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-    return names.get(kind, "of the form that config/secretsd.yaml shows")
-
-
-def _safe(key: Any) -> str:
-    """A key as it may be shown: what is no plain word could be a value in the wrong place."""
-    text = str(key)
-    return text if text.isidentifier() and len(text) <= 40 else "a key that is no word"
