@@ -1,4 +1,4 @@
-"""Whether a request is allowed: two evaluators of policies compared, and what a decision costs, cached and cold."""
+"""Whether a request is allowed: the engine compared with two others, and what a decision costs, cached and cold."""
 
 import asyncio
 import time
@@ -15,34 +15,35 @@ from secretsd.domain.policy import Effect, Statement
 from secretsd.domain.policy_rules import Rules, Who
 from secretsd.domain.principals import Principal
 from secretsd.operations.request_facts import SCHEDULED, RequestFacts
-from secretsd.testing.policy_cases import OWN, compared
+from secretsd.testing.policy_cases import OWN, Case, compared
+from secretsd.testing.policy_in_cedar import compared_with_cedar
 
 SEED = 20_261_126
 CASES, FEW = 1_000_000, 20_000
 STATEMENTS = 200
 ROUNDS = 5
+Comparison = Callable[[int, int], tuple[Counter[str], list[Case]]]
 
 
 def run(options: Options) -> list[Figure]:
     """The comparison first, then the costs; all in this process."""
     count = FEW if options.quick else CASES
-    figures = _compared(count)
-    figures.append(_cold())
+    figures = [*_compared("the reference", compared, count), *_compared("Cedar", compared_with_cedar, count), _cold()]
     figures.append(asyncio.run(_cached(options)))
     return figures
 
 
-def _compared(count: int) -> list[Figure]:
+def _compared(other: str, compare: Comparison, count: int) -> list[Figure]:
     reasons: Counter[str] = Counter()
     differing = 0
     for part in range(10):
-        counted, found = compared(SEED + part, count // 10)
+        counted, found = compare(SEED + part, count // 10)
         reasons += counted
         differing += len(found)
     told = ", ".join(f"{reason} {number:,}" for reason, number in reasons.most_common())
     return [
-        Figure(f"reasons of {count:,} requests", told),
-        at_most(f"disagreements in {count:,} requests", differing, 0),
+        Figure(f"reasons of {count:,} requests to {other} as well", told),
+        at_most(f"disagreements with {other} in {count:,} requests", differing, 0),
     ]
 
 

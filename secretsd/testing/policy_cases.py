@@ -106,18 +106,19 @@ class Cases:
         """That many cases."""
         done = 0
         while done < count:
-            world = self._world()
-            sides, who = _sides(world), Who(world.account, world.path, world.since_ms)
-            resource = Resource(world.resource_account, world.resource_path)
-            for _ in range(min(self._requests, count - done)):
-                operation, facts = self._operation(world), self._facts()
-                made = sides.narrowed(who, operation, resource).decide(
-                    KnownFacts({k: tuple(v) for k, v in facts.items()})
-                )
-                yield Case(world, operation, facts, made.reason.value, decide(world, operation, facts))
+            world = self.world()
+            engine = Engine(world)
+            for operation, facts in self.requests(world, count - done):
+                yield Case(world, operation, facts, engine.decide(operation, facts), decide(world, operation, facts))
                 done += 1
 
-    def _world(self) -> World:
+    def requests(self, world: World, most: int) -> Iterator[tuple[str, Mapping[str, Sequence[str | int]]]]:
+        """Operations and facts of the next requests to it, at most so many."""
+        for _ in range(min(self._requests, most)):
+            yield self._operation(world), self._facts()
+
+    def world(self) -> World:
+        """The next one."""
         rng = self._rng
         account = OWN
         resource_account = rng.choice((OWN, OWN, OTHER, OTHER, "system"))
@@ -216,6 +217,20 @@ class Cases:
         if names:
             found["secretsd:EncryptionContextKeys"] = names
         return found | {"secretsd:CurrentTime": (NOW_MS,)}
+
+
+class Engine:
+    """The engine under test, with all of a world made ready."""
+
+    def __init__(self, world: World) -> None:
+        self._sides = _sides(world)
+        self._who = Who(world.account, world.path, world.since_ms)
+        self._resource = Resource(world.resource_account, world.resource_path)
+
+    def decide(self, operation: str, facts: Mapping[str, Sequence[str | int]]) -> str:
+        """The name of the reason."""
+        known = KnownFacts({key: tuple(found) for key, found in facts.items()})
+        return self._sides.narrowed(self._who, operation, self._resource).decide(known).reason.value
 
 
 def _sides(world: World) -> Sides:
