@@ -128,10 +128,12 @@ class Pipeline:
     async def _require_as_unknown(self, call: Call, written: Request) -> None:
         """Go on as if nobody had the key that a ciphertext names: the caller hears of it what he hears of none.
 
-        Its owner's auditors see that it was tried, and on which key.
+        Its owner's auditors see that it was tried, and on which key, in an event of their own: one that both accounts
+        have would tell the caller's whose key it is.
         """
-        call.concerned.append(call.resource.account)
-        call.fields["key"] = str(call.resource)
+        tried = call.event(ErrorKind.ACCESS_DENIED.value)
+        tried = tried._replace(id=new_request_id(call.time_ms), accounts=(call.resource.account,))
+        await self.parts.storage.audit.record(events.record(tried))
         call.resource = Resource(call.account, call.resource.path)
         try:
             await self.parts.authorizer.require(call.principal, call.operation.name, call.resource, call.facts)

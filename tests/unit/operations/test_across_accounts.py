@@ -161,15 +161,32 @@ async def test_the_owner_sees_every_use_of_his_key_and_every_refused_one(house, 
     made = (await house.call("Encrypt", key=key, plaintext=TEXT)).ciphertext
     asked = {"Encrypt": {"key": named, "plaintext": TEXT}, "Decrypt": {"ciphertext": made}}
     refused = [(name, await house.run(name, vendor.app, **fields)) for name, fields in asked.items()]
+    seen = [one for one in await house.events() if one["resource"] == named and one["outcome"] == "access-denied"]
+    assert sorted((one["operation"], one["principal"]) for one in seen) == [("Decrypt", APP), ("Encrypt", APP)]
     await put(house, f"key/{key}", ["Encrypt", "Decrypt"])
     allowed = [(name, await house.run(name, vendor.app, **fields)) for name, fields in asked.items()]
-    for name, answer in (*refused, *allowed):
+    for name, answer in allowed:
         (event,) = await house.events(answer.request_id)
         assert (event["operation"], event["principal"]) == (name, APP)
         assert event["accounts"] == [VENDOR, house.account]
-        assert named in (event["resource"], event.get("fields", {}).get("key"))
+        assert event["resource"] == named
         assert [event] == await house.events(answer.request_id, VENDOR)
     assert [answer.error is None for _, answer in (*refused, *allowed)] == [False, False, True, True]
+
+
+async def test_the_trail_of_whoever_tried_a_ciphertext_does_not_tell_whose_its_key_is(house, vendor, key):
+    made = (await house.call("Encrypt", key=key, plaintext=TEXT)).ciphertext
+    nowhere = made[:3] + bytes(16) + made[19:]
+    told = []
+    for ciphertext in (made, nowhere):
+        answer = await house.run("Decrypt", vendor.app, ciphertext=ciphertext)
+        (event,) = await house.events(answer.request_id, VENDOR)
+        assert house.account not in str(await house.events(None, VENDOR))
+        told.append({name: event[name] for name in ("accounts", "outcome", "principal", "source")})
+    assert told[0] == told[1]
+    (of_owner,) = [one for one in await house.events() if one["outcome"] == "access-denied"]
+    assert of_owner["accounts"] == [house.account]
+    assert of_owner["resource"] == full(house, f"key/{key}")
 
 
 async def test_re_encryption_asks_the_condition_of_the_context_that_is_bound(house, vendor, key):
