@@ -71,7 +71,7 @@ async def update_access_key(call: Call, request: UpdateAccessKeyRequest) -> Done
 async def delete_access_key(call: Call, request: DeleteAccessKeyRequest) -> DoneResponse:
     """End an access key and the tokens that were got for it, at once on every node."""
     key = await _key(call, request.user, request.access_key)
-    tokens = await call.parts.storage.proofs.tokens_of_access_key(key.id, MAX_TOKENS)
+    tokens = await call.parts.storage.proofs.tokens_of_access_key(key.id, call.time_ms, MAX_TOKENS)
     # One that is made meanwhile proves nobody: its access key is gone, as its own row would say.
     await call.commit(Delete(key), *map(Delete, tokens))
     return DoneResponse()

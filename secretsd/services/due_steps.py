@@ -13,6 +13,7 @@ from secretsd.operations.registry import OPERATIONS
 from secretsd.ports.storage import Fence, LeaseLost
 
 LEASE_SECONDS = 60.0
+pause = asyncio.sleep
 
 
 class DueStep(NamedTuple):
@@ -41,13 +42,14 @@ class DueSteps:
         raise NotImplementedError
 
     async def run(self) -> None:
-        """Until cancelled: make sure, then pause."""
+        """Until cancelled: make sure until nothing is due or can be taken, then pause."""
         while True:
             try:
-                await self.ensure()
+                while await self.ensure():
+                    pass
             except SecretsdError as error:
                 self._log.warning("cannot %s now: %s", self.verb, error.kind.value)
-            await asyncio.sleep(self.pause_seconds)
+            await pause(self.pause_seconds)
 
     async def ensure(self) -> int:
         """Take the steps that are due; how many those were. One that cannot be taken keeps none of the others."""

@@ -1,4 +1,4 @@
-"""Expired credentials: tokens and sessions whose time is over prove nobody, and are taken away a day later."""
+"""Expired credentials: tokens and sessions whose time is over prove nobody, and are taken away an hour later."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class ExpiredCredentials(DueSteps):
     verb = "take away expired credentials"
 
     async def due(self, now_ms: int) -> Sequence[DueStep]:
-        """Accounts of which tokens or sessions are over since a day."""
+        """Accounts of which tokens or sessions are over since an hour."""
         proofs, before_ms = self._storage.proofs, now_ms - KEPT_MS
         accounts = {one.account for one in await proofs.expired_tokens(before_ms, AT_ONCE)}
         accounts |= {one.account for one in await proofs.expired_sessions(before_ms, AT_ONCE)}

@@ -181,10 +181,12 @@ class AccessSuite:
         assert await proofs.count_sessions(samples.OTHER_ACCOUNT, role, 0) == 0
 
     async def test_tokens_of_an_access_key(self, bench: Bench) -> None:
-        await bench.add(replace(samples.token("01" * 32, "t-1"), access_key="AK1"), samples.token("02" * 32, "t-2"))
+        tokens = [samples.token(f"{n:02}" * 32, f"t-{n}", 1_000 * n) for n in (3, 1, 2)]
+        await bench.add(*(replace(one, access_key="AK1") for one in tokens), samples.token("04" * 32, "t-4", 5_000))
         proofs = bench.storage.proofs
-        assert [one.id for one in await proofs.tokens_of_access_key("AK1", 5)] == ["t-1"]
-        assert await proofs.tokens_of_access_key("", 5) == []
+        assert [one.id for one in await proofs.tokens_of_access_key("AK1", 0, 5)] == ["t-1", "t-2", "t-3"]
+        assert [one.id for one in await proofs.tokens_of_access_key("AK1", 1_000, 1)] == ["t-2"]
+        assert await proofs.tokens_of_access_key("", 0, 5) == []
 
     async def test_what_is_over_comes_oldest_first(self, bench: Bench) -> None:
         await bench.add(

@@ -26,9 +26,9 @@ class SqliteProofs:
         rows = await self._reads.rows("count_tokens", (account, user, now_ms))
         return int(str(rows[0][0]))
 
-    async def tokens_of_access_key(self, access_key: str, limit: int) -> Sequence[Token]:
-        """Tokens that the access key was used for."""
-        return await self._reads.many(Token, "tokens_of_access_key", (access_key, limit))
+    async def tokens_of_access_key(self, access_key: str, now_ms: int, limit: int) -> Sequence[Token]:
+        """Tokens that the access key was used for, by when they end."""
+        return await self._reads.many(Token, "tokens_of_access_key", (access_key, now_ms, limit))
 
     async def expired_tokens(self, before_ms: int, limit: int) -> Sequence[Token]:
         """Tokens that are over."""

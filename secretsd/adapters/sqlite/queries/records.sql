@@ -121,8 +121,9 @@ SELECT {access_keys} FROM access_keys WHERE account = ?1 AND id > ?2 ORDER BY id
 SELECT count(*) FROM tokens WHERE account = ?1 AND user = ?2 AND (expires_ms IS NULL OR expires_ms > ?3);
 
 -- tokens_of_access_key (hot)
--- The tokens that an access key was used for.
-SELECT {tokens} FROM tokens WHERE access_key = ?1 AND access_key <> '' LIMIT ?2;
+-- The tokens that were got for an access key and are good at a moment, those that end first.
+SELECT {tokens} FROM tokens WHERE access_key = ?1 AND access_key <> '' AND expires_ms > ?2
+ORDER BY expires_ms LIMIT ?3;
 
 -- expired_tokens (hot)
 -- Tokens that were good until before a moment, the oldest first.

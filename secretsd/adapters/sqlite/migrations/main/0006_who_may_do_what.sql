@@ -8,7 +8,7 @@ ALTER TABLE users ADD COLUMN description TEXT NOT NULL DEFAULT '';
 ALTER TABLE tokens ADD COLUMN access_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE tokens ADD COLUMN enrols_seconds INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tokens ADD COLUMN network TEXT NOT NULL DEFAULT '';
-CREATE INDEX tokens_of_access_key ON tokens (access_key) WHERE access_key <> '';
+CREATE INDEX tokens_of_access_key ON tokens (access_key, expires_ms) WHERE access_key <> '';
 CREATE INDEX tokens_by_expiry ON tokens (expires_ms) WHERE expires_ms IS NOT NULL;
 ALTER TABLE bindings ADD COLUMN role TEXT NOT NULL DEFAULT '';
 CREATE INDEX bindings_of_user ON bindings (account, user, proof) WHERE user <> '';
