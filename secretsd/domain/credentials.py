@@ -13,7 +13,7 @@ MIN_SESSION_SECONDS, MAX_SESSION_SECONDS, MAX_CHAINED_SECONDS = 900, 43_200, 3_6
 USUAL_SESSION_SECONDS = 3_600
 """How long it is where nobody says."""
 MAX_SESSIONS = 5_000
-"""Most sessions of a role that are good at a time."""
+"""Most sessions of a role that one principal opened and that are good at a time: nobody uses up those of others."""
 SESSION_NAME_PATTERN = r"[A-Za-z0-9_+=.@-]{2,64}"
 MAX_SESSION_POLICY_LENGTH = 4_096
 MAX_TOKENS = 1_000

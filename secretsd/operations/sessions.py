@@ -38,8 +38,9 @@ async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleRespo
     policy = policy_document.read(request.session_policy, permissions()) if request.session_policy is not None else ()
     role = await call.parts.rows.role(account, name)
     seconds = _seconds(role, request.duration_seconds, chained)
-    if await call.parts.storage.proofs.count_sessions(account, name, call.time_ms) >= MAX_SESSIONS:
-        raise LimitExceeded(f"cannot open a session: role {name} has {MAX_SESSIONS} that are good")
+    opener = str(call.principal.resource)
+    if await call.parts.storage.proofs.count_sessions(role, opener, call.time_ms) >= MAX_SESSIONS:
+        raise LimitExceeded(f"cannot open a session: the caller has {MAX_SESSIONS} of role {name} that are good")
     identifier = new_access_key_id(SESSION_KEY_PREFIX)
     secret = TextValue.from_text(new_secret())
     token = TextValue.from_text(SESSION_PREFIX + base64.urlsafe_b64encode(take_random(32)).decode().rstrip("="))
@@ -52,7 +53,7 @@ async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleRespo
         request.session_name,
         await sealed_credential(call, account, secret, session_context(account, role.id, identifier)),
         policy,
-        str(call.principal.resource),
+        opener,
         chained,
         # After the last revocation, whatever the clock says: what is revoked later is a change of the role.
         max(call.time_ms, role.revoked_ms + 1),

@@ -93,8 +93,8 @@ class ProofReader(Protocol):
         """Sessions of a role that are good at that moment and come after an access key, in order of access key."""
         ...
 
-    async def count_sessions(self, account: str, role: str, now_ms: int) -> int:
-        """How many sessions of a role are good at that moment."""
+    async def count_sessions(self, role: Role, by: str, now_ms: int) -> int:
+        """How many sessions of a role that somebody opened are good at that moment, and were not revoked."""
         ...
 
     async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:

@@ -177,8 +177,17 @@ class AccessSuite:
         found = await proofs.sessions(samples.ACCOUNT, role, 1_000, "", 5)
         assert [one.access_key for one in found] == ["STS2", "STS3"]
         assert [one.access_key for one in await proofs.sessions(samples.ACCOUNT, role, 0, "STS1", 1)] == ["STS2"]
-        assert [await proofs.count_sessions(samples.ACCOUNT, role, now_ms) for now_ms in (0, 1_000)] == [3, 2]
-        assert await proofs.count_sessions(samples.OTHER_ACCOUNT, role, 0) == 0
+
+    async def test_sessions_of_a_role_are_counted_by_who_opened_them(self, bench: Bench) -> None:
+        made = [access.session(f"{n:02}" * 32, f"STS{n}", 1_000 * n) for n in (1, 2, 3)]
+        by, theirs = made[0].by, "secretsd:100000000002:user/eve"
+        await bench.add(*made, replace(access.session("04" * 32, "STS4", 9_000), by=theirs))
+        count, role = bench.storage.proofs.count_sessions, access.role(made[0].role)
+        assert [await count(role, by, now_ms) for now_ms in (0, 1_000)] == [3, 2]
+        assert await count(role, theirs, 0) == 1
+        assert await count(replace(role, revoked_ms=made[0].created_ms - 1), by, 0) == 3
+        assert await count(replace(role, revoked_ms=made[0].created_ms), by, 0) == 0
+        assert await count(replace(role, account=samples.OTHER_ACCOUNT), by, 0) == 0
 
     async def test_tokens_of_an_access_key(self, bench: Bench) -> None:
         tokens = [samples.token(f"{n:02}" * 32, f"t-{n}", 1_000 * n) for n in (3, 1, 2)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from secretsd.adapters.sqlite.reads import Reads
 from secretsd.domain.credentials import AccessKey, Session, Token
+from secretsd.domain.principals import Role
 from secretsd.domain.proofs import Binding, CertificateAuthority, ProofSpace, TokenIssuer
 
 
@@ -62,9 +63,9 @@ class SqliteProofs:
         """Sessions of a role by access key."""
         return await self._reads.many(Session, "sessions_of_role", (account, role, now_ms, after, limit))
 
-    async def count_sessions(self, account: str, role: str, now_ms: int) -> int:
-        """How many sessions of a role are good."""
-        rows = await self._reads.rows("count_sessions", (account, role, now_ms))
+    async def count_sessions(self, role: Role, by: str, now_ms: int) -> int:
+        """How many sessions of a role that somebody opened are good."""
+        rows = await self._reads.rows("count_sessions", (role.account, role.name, by, now_ms, role.revoked_ms))
         return int(str(rows[0][0]))
 
     async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:

@@ -234,15 +234,19 @@ async def test_sessions_of_a_role_are_listed_while_they_are_good(house):
     assert await outcome(house, "ListRoleSessions", caller, role="reader") == "access-denied"
 
 
-async def test_a_role_has_so_many_sessions_at_a_time(house, monkeypatch):
+async def test_whoever_opens_them_has_so_many_sessions_of_a_role_at_a_time(house, monkeypatch):
+    """And nobody else hears of it, who may become that role too."""
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
-    caller = await ann(house)
-    await role(house, "reader", me(house))
+    caller, other = await ann(house), await house.user("bob", MAY)
+    await role(house, "reader", me(house), me(house, "bob"))
     await opened(house, caller, duration_seconds=900)
     await opened(house, caller)
     assert await assume(house, caller) == "limit-exceeded"
+    assert await assume(house, other) == "ok"
     house.clock.ms += 901_000
-    assert await assume(house, caller) == "ok"
+    assert [await assume(house, caller) for _ in range(2)] == ["ok", "limit-exceeded"]
+    await house.call("RevokeRoleSessions", role="reader")
+    assert await assume(house, caller) == "ok", "those that were revoked do not count"
 
 
 async def test_trust_that_is_taken_away_opens_none_any_more(house):

@@ -148,8 +148,9 @@ WHERE account = ?1 AND role = ?2 AND expires_ms > ?3 AND access_key > ?4
 ORDER BY access_key LIMIT ?5;
 
 -- count_sessions (hot)
--- How many sessions of a role are good at a moment.
-SELECT count(*) FROM sessions WHERE account = ?1 AND role = ?2 AND expires_ms > ?3;
+-- How many sessions of a role that somebody opened are good at a moment, and came after the last revocation.
+SELECT count(*) FROM sessions
+WHERE account = ?1 AND role = ?2 AND by = ?3 AND expires_ms > ?4 AND created_ms > ?5;
 
 -- expired_sessions (hot)
 -- Sessions that were good until before a moment, the oldest first.

@@ -75,6 +75,7 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE INDEX sessions_by_expiry ON sessions (expires_ms);
 CREATE INDEX sessions_of_account ON sessions (account, digest);
+CREATE INDEX sessions_of_opener ON sessions (account, role, by, expires_ms, created_ms);
 CREATE INDEX sessions_of_role ON sessions (account, role, access_key, expires_ms);
 
 CREATE TABLE proof_spaces (
