@@ -26,6 +26,7 @@ NAMES = (
     "watchers",
     "kill-switch",
     "decisions",
+    "principals",
     "rotations",
     "kill-hunt",
     "rotation-hunt",

@@ -28,7 +28,8 @@ Comparison = Callable[[int, int], tuple[Counter[str], list[Case]]]
 def run(options: Options) -> list[Figure]:
     """The comparison first, then the costs; all in this process."""
     count = FEW if options.quick else CASES
-    figures = [*_compared("the reference", compared, count), *_compared("Cedar", compared_with_cedar, count), _cold()]
+    figures = [*_compared("the reference", compared, count), *_compared("Cedar", compared_with_cedar, count)]
+    figures += [_cold("", "team-{}"), _cold(" that all begin as the resource does", "*/team-{}")]
     figures.append(asyncio.run(_cached(options)))
     return figures
 
@@ -47,9 +48,10 @@ def _compared(other: str, compare: Comparison, count: int) -> list[Figure]:
     ]
 
 
-def _cold() -> Figure:
-    """Statements that all speak of the operation, with globs and exact names in turns; the last one allows."""
-    patterns = [f"secret/team-{n}/*" if n % 2 else f"secret/team-{n}/?-*/password" for n in range(STATEMENTS - 1)]
+def _cold(which: str, team: str) -> Figure:
+    """Statements that all speak of the operation, with prefixes and other globs in turns; the last one allows."""
+    teams = [team.format(n) for n in range(STATEMENTS - 1)]
+    patterns = [f"secret/{one}/*" if n % 2 else f"secret/{one}/?-*/password" for n, one in enumerate(teams)]
     statements = [Statement(Effect.ALLOW, ("Get*",), (one,)) for one in (*patterns, "secret/app/*")]
     sides, who = Sides((Rules("policy/p", OWN, statements),)), Who(OWN, "user/ann")
     names = iter(range(10**9))
@@ -58,7 +60,7 @@ def _cold() -> Figure:
         resource = Resource(OWN, f"secret/app/{next(names)}")
         assert sides.narrowed(who, "GetSecretValue", resource).decide(KnownFacts({})).allowed
 
-    return at_most(f"cold, {STATEMENTS} statements, us", _microseconds(decide, 2_000), 50.0)
+    return at_most(f"cold, {STATEMENTS} statements{which}, us", _microseconds(decide, 2_000), 50.0)
 
 
 async def _cached(options: Options) -> Figure:

@@ -49,3 +49,16 @@ async def worker(directory: Path) -> AsyncIterator[Worker]:
         account = await ensure_first_account(parts, (), "benchmark")
         await ensure_token(parts, account, Plaintext.from_text(TOKEN), "benchmark")
         yield Worker(parts, NativeDialect(Pipeline(parts), catalogue(), {}), account)
+
+
+def afresh(parts: Parts) -> Parts:
+    """Parts on the same storage that have nothing in memory yet, as those of a worker that has just started."""
+    return assemble(
+        storage=parts.storage,
+        keystore=parts.keystore,
+        rotators=parts.rotators,
+        escrow=parts.escrow,
+        calendar=parts.calendar,
+        clock=parts.clock,
+        authenticator=parts.authenticator,
+    )

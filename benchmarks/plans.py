@@ -12,7 +12,7 @@ from secretsd.adapters.sqlite.connections import AUDIT, MAIN, Use, connect
 from secretsd.adapters.sqlite.schema import migrate
 from secretsd.adapters.sqlite.statements import Statement, load
 
-FILES = {"records.sql": (MAIN,), "main.sql": (MAIN,), "events.sql": (MAIN, AUDIT)}
+FILES = {"records.sql": (MAIN,), "main.sql": (MAIN,), "events.sql": (MAIN, AUDIT), "uses.sql": (AUDIT,)}
 _STEPS = ("SEARCH ", "SCAN ", "USE TEMP B-TREE")
 _PARAMETER = re.compile(r"\?([0-9]+)")
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from secretsd.domain.names import Resource, is_account
 
 MAX_PATTERN_LENGTH = 600
+_WILD = re.compile(r"[*?]")
 Matcher = Callable[[str], object]
 """Truthy where the text matches."""
 
@@ -22,6 +23,11 @@ def glob(pattern: str) -> Matcher:
     # fnmatch writes each "*" as an atomic group, so that no pattern can blow up; brackets are no globs here. A list is
     # named by its prefix and a star, which stands for every name under it: one character "?" must not cover that.
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]").replace("?", "[!*]"))).match
+
+
+def literal_head(pattern: str) -> str:
+    """What begins all that the pattern matches: its text up to the first `*` or `?`."""
+    return _WILD.split(pattern, maxsplit=1)[0]
 
 
 def head_matcher(head: str) -> Matcher:

@@ -1,11 +1,11 @@
 """Policies made ready to decide: compiled once, narrowed to an operation and a resource, asked often. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from secretsd.domain.conditions import Compiled, Facts
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
-from secretsd.domain.patterns import ResourcePattern, glob
+from secretsd.domain.patterns import ResourcePattern, glob, literal_head
 from secretsd.domain.policy import Effect, Statement
 
 
@@ -54,8 +54,36 @@ class _Ready(NamedTuple):
     denies: bool
     speaks_of: Callable[[str], bool]
     covers: Callable[[Resource], bool]
+    heads: frozenset[str]
     principals: frozenset[str] | None
     applying: Applying
+
+
+class _OfOperation:
+    """The statements that speak of an operation, found by how their resources begin.
+
+    Of hundreds few begin as a resource does; to ask each of them whether it covers it would be most of a decision.
+    """
+
+    __slots__ = ("_by_head", "_lengths", "_ready")
+
+    def __init__(self, ready: Sequence[_Ready]) -> None:
+        self._ready = ready
+        self._by_head: dict[str, list[int]] = {}
+        for number, one in enumerate(ready):
+            for head in one.heads:
+                self._by_head.setdefault(head, []).append(number)
+        self._lengths = sorted({len(head) for head in self._by_head})
+
+    def beginning(self, path: str) -> list[_Ready]:
+        """In their order: all that may cover a resource of that path, and maybe more."""
+        found: list[int] = []
+        for length in self._lengths:
+            if length > len(path):
+                break
+            found += self._by_head.get(path[:length], ())
+        found.sort()
+        return [self._ready[number] for number in found]
 
 
 class Rules:
@@ -69,22 +97,23 @@ class Rules:
                 statement.effect is Effect.DENY,
                 _actions(statement.actions, statement.not_actions),
                 _resources(statement, account),
+                _heads(statement),
                 frozenset(statement.principals) if statement.principals else None,
                 Applying(source, number, statement.sid, tuple(map(Compiled, statement.conditions))),
             )
             for number, statement in enumerate(statements, 1)
         )
-        self._by_operation: dict[str, tuple[_Ready, ...]] = {}
+        self._by_operation: dict[str, _OfOperation] = {}
 
     def applying(self, operation: str, resource: Resource, who: Who) -> Sorted:
         """What of it speaks of the operation on the resource to that caller; conditions are not looked at yet."""
-        ready = self._by_operation.get(operation)
-        if ready is None:
+        speaking = self._by_operation.get(operation)
+        if speaking is None:
             # Operations are few, and asked for are known ones alone: this stays small.
-            ready = tuple(one for one in self._ready if one.speaks_of(operation))
-            self._by_operation[operation] = ready
+            speaking = _OfOperation([one for one in self._ready if one.speaks_of(operation)])
+            self._by_operation[operation] = speaking
         found = Sorted([], [], [])
-        for one in ready:
+        for one in speaking.beginning(resource.path):
             if not one.covers(resource):
                 continue
             named = one.principals is None or who.is_named(one.principals)
@@ -119,12 +148,28 @@ def _resources(statement: Statement, account: str) -> Callable[[Resource], bool]
         if denies and "*" in statement.resources:
             return lambda _: True
         if len(named) == 1:
-            return named[0].covers
+            only, matches = named[0]
+            return lambda resource: only in (resource.account, None) and bool(matches(resource.path))
         return lambda resource: any(pattern.covers(resource) for pattern in named)
     # All others: within the policy's own account, but where something is denied, everywhere.
     return lambda resource: (
         (denies or resource.account == account) and not any(pattern.covers(resource) for pattern in named)
     )
+
+
+def _heads(statement: Statement) -> frozenset[str]:
+    """How the paths of resources begin that it may cover: the empty text where that is anyhow.
+
+    None of them begins another one, so that a path begins with one of them at most.
+    """
+    if statement.not_resources:
+        return frozenset({""})
+    found: list[str] = []
+    paths = (one.split(":", 2)[2] if one.startswith("secretsd:") else one for one in statement.resources)
+    for head in sorted(map(literal_head, paths)):
+        if not found or not head.startswith(found[-1]):
+            found.append(head)
+    return frozenset(found)
 
 
 def is_principal(text: str) -> bool:

@@ -28,6 +28,7 @@ class Authorizer:
         self.rules = RuleSets(rows)
         self._rows = rows
         self._decisions: dict[Resource, dict[_Asked, Decision | _Conditional]] = {}
+        self._by_principal: dict[tuple[str, str], list[tuple[Resource, _Asked]]] = {}
         self._count = 0
         self._generation = 0
         cache.on_change(self._changed)
@@ -75,9 +76,9 @@ class Authorizer:
         kept = _Conditional.of(narrowed) if narrowed.keys() else narrowed.decide(_Nothing())
         if generation == self._generation:
             if self._count >= MAX_DECISIONS:
-                self._decisions.clear()
-                self._count = 0
+                self._forget()
             self._decisions.setdefault(resource, {})[asked] = kept
+            self._by_principal.setdefault(asked[:2], []).append((resource, asked))
             self._count += 1
         return kept
 
@@ -126,18 +127,33 @@ class Authorizer:
             return
         for table, key in names:
             match table:
-                case "users" | "groups" | "roles" | "policies":
+                case "users" | "roles":
+                    self._forget_principal(key[0], f"{table[:-1]}/{key[1]}")
+                case "groups" | "policies":
                     self.rules.forget(table, key)
                     self._forget()
                 case "resource_policies":
                     self._forget()  # those of secrets are kept by id, what is asked for is a name
                 case "grants":
-                    self._generation += 1
-                    self._count -= len(self._decisions.pop(Resource(key[0], f"key/{key[1]}"), ()))
+                    self._forget_resource(Resource(key[0], f"key/{key[1]}"))
+
+    def _forget_principal(self, account: str, path: str) -> None:
+        """Only what was decided about him, and about him as a resource: there may be thousands of others."""
+        self.rules.forget_principal(account, path)
+        self._forget_resource(Resource(account, path))
+        for resource, asked in self._by_principal.pop((account, path), ()):
+            if (known := self._decisions.get(resource)) is not None:
+                known.pop(asked, None)
+
+    def _forget_resource(self, resource: Resource) -> None:
+        # What is kept by principal names these still, until it is emptied: so they go on being counted.
+        self._generation += 1
+        self._decisions.pop(resource, None)
 
     def _forget(self) -> None:
         self._generation += 1
         self._decisions.clear()
+        self._by_principal.clear()
         self._count = 0
 
 

@@ -168,11 +168,16 @@ class RuleSets:
         return Rules("resource policy", of.account, policy.statements)
 
     def forget(self, table: str, key: tuple[str, ...]) -> None:
-        """A row of users, groups, roles or policies changed."""
+        """A row of groups or policies changed: of whom it speaks stands with each principal."""
         self._generation += 1
         if table == "policies":
             self._policies.pop((key[0], key[1]), None)
         self._principals.clear()
+
+    def forget_principal(self, account: str, path: str) -> None:
+        """The row of that user or role changed."""
+        self._generation += 1
+        self._principals.pop((account, path), None)
 
     def forget_all(self) -> None:
         """Anything may have changed."""

@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # The kill hunt has a test of its own.
 NAMES = (
-    "reads", "workers", "writes", "envelope", "scale", "keys-at-scale", "plans", "split", "watchers", "kill-switch"
+    "reads", "workers", "writes", "envelope", "scale", "keys-at-scale", "principals", "plans", "split", "watchers",
+    "kill-switch",
 )  # fmt: skip
 
 
@@ -29,6 +30,9 @@ def test_every_benchmark_runs_and_reports_its_figures() -> None:
     assert "connections of each of two" in tables["workers"]
     assert "2,000 secrets: read from memory" in tables["scale"]
     assert "Encrypt, keys at random, 16, after the restart" in tables["keys-at-scale"]
+    assert "500 principals, 2,500 bindings: start" in tables["principals"]
+    assert "ListBindings: last full page in parts of the first" in tables["principals"]
+    assert "decision, after somebody else was changed" in tables["principals"]
     assert "NOT MET" not in tables["plans"]
     assert "data keys for 10,000 messages" in tables["envelope"]
     assert tables["watchers"].count("from a write's answer to each of 200") == 2

@@ -3,9 +3,12 @@
 import pytest
 
 from secretsd.domain.sensitive import Plaintext
+from secretsd.operations import authorizer
 from secretsd.operations.authenticator import Caller
+from secretsd.testing.policies import document
 
 READ = {"effect": "Allow", "action": ["GetSecretValue"], "resource": ["secret/prod/*"]}
+TRUST = {"effect": "Allow", "action": ["AssumeRole"], "principal": ["*"]}
 
 
 async def denied(house, tools, operation, caller, **fields):
@@ -64,6 +67,47 @@ async def test_decisions_are_remembered(app, monkeypatch):
 
     monkeypatch.setattr(app.authorizer.rules, "narrowed", never)
     assert await app.text("prod/app", ann) == "one"
+
+
+async def test_what_is_remembered_of_one_outlasts_the_change_of_another(app, monkeypatch):
+    ann = await app.user("ann", READ)
+    bob = await app.user("bob", READ)
+    await app.call("CreateRole", role="reader", trust=document(TRUST))
+    assert [await app.text("prod/app", one) for one in (ann, bob)] == ["one", "one"]
+    await app.call("UpdateUser", user="bob", description="somebody else")
+    await app.call("UpdateRole", role="reader", description="something else")
+    await app.call("CreateUser", user="carol")
+    asked = []
+
+    async def narrowed(principal, *_):
+        asked.append(principal.path)
+        return await genuine(principal, *_)
+
+    genuine = app.authorizer.rules.narrowed
+    monkeypatch.setattr(app.authorizer.rules, "narrowed", narrowed)
+    assert [await app.text("prod/app", one) for one in (ann, bob)] == ["one", "one"]
+    assert asked == ["user/bob"]
+
+
+async def test_a_changed_trust_policy_counts_although_the_decision_was_remembered(app, tools):
+    ann = await app.user("ann", {"effect": "Allow", "action": ["AssumeRole"], "resource": ["role/reader"]})
+    await app.call("CreateRole", role="reader", trust=document(TRUST))
+    for _ in range(2):
+        await app.call("AssumeRole", ann, role="reader", session_name="one")
+    await app.call("UpdateAssumeRolePolicy", role="reader", trust=document({**TRUST, "effect": "Deny"}))
+    await denied(app, tools, "AssumeRole", ann, role="reader", session_name="two")
+
+
+async def test_no_more_is_remembered_than_it_may_be_also_where_grants_come_and_go(app, monkeypatch):
+    monkeypatch.setattr(authorizer, "MAX_DECISIONS", 3)
+    key = (await app.call("CreateKey", spec="AES_256")).id
+    grant = {"key": key, "grantee": f"secretsd:{app.account}:user/admin", "operations": ["Encrypt"]}
+    for _ in range(6):
+        await app.call("CreateGrant", **grant)
+        await app.call("DescribeKey", key=key)
+        kept, by_principal = app.authorizer._decisions, app.authorizer._by_principal
+        assert sum(map(len, kept.values())) <= 3
+        assert sum(map(len, by_principal.values())) <= 3
 
 
 async def test_a_user_whose_policy_is_missing_may_nothing(app, tools):
