@@ -63,7 +63,7 @@ def run(options: Options) -> list[Figure]:
     sizes = FEW if options.quick else SIZES
     signers = Signers.make()
     # The rates of one account would be what is measured: everybody is of the same.
-    settings = {"keystore": {"rate_per_account": 0}, "limits": {"requests_per_account": 0}}
+    settings = {"keystore": {"rate_per_account": 0}}
     stores = [Store(size, Daemon(options.directory / str(size), settings=settings), []) for size in sizes]
     try:
         for store in stores:

@@ -134,9 +134,9 @@ class LimitSettings:
     max_in_flight: int = setting(2048, "Most requests a worker works on at once; more are told to come again.")
     max_watchers: int = setting(1000, "Most connections of a worker that watch secrets; each counts as one of them.")
     requests_per_principal: float = setting(
-        10_000.0, "Requests a second that a worker takes of one user or role; more get 429. 0 is no limit."
+        0.0, "Requests a second that a worker takes of one user or role; more get 429. 0 is no limit."
     )
-    requests_per_account: float = setting(20_000.0, "The same for all users and roles of an account together.")
+    requests_per_account: float = setting(0.0, "The same for all users and roles of an account together.")
     free_failed_proofs: int = setting(
         20, "After so many failed proofs from an address or uid further ones wait, for longer each time; 0 is no wait."
     )
