@@ -64,6 +64,8 @@ class World:
 
     def token(self, who: str) -> str:
         """The token of somebody; made when he is first asked for, which is after the guide has made him."""
+        if who == "session":
+            return (self.directory / "session").read_text()
         if who not in self.tokens:
             owner = "vendor" if who == "app" else "customer"
             made = self.call(owner, "POST", f"/v1/users/{who}:create-token", {})
@@ -88,7 +90,7 @@ class World:
             main = textwrap.indent(within + body, "    ")
             program = f"{head}\nimport asyncio\n\nasync def main():\n{main}\nasyncio.run(main())\n"
             command = [sys.executable, "-c", program]
-        environment = self.environment(block.who or "app")
+        environment = self.environment(block.who or "session")
         return subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, timeout=120)
 
     def events(self, who: str, **wanted: Any) -> list[dict[str, Any]]:
@@ -127,7 +129,7 @@ def let_retire(world: World) -> None:
 
 def test_the_guide_does_what_it_says(world: World) -> None:
     ran = [block for block in blocks() if block.language in ("sh", "python")]
-    assert {block.who for block in ran} == {"customer", "vendor", "app", "auditor", ""}
+    assert {block.who for block in ran} == {"customer", "vendor", "app", "session", "auditor", ""}
     printed = {}
     for block in ran:
         done = world.run(block)
@@ -137,12 +139,13 @@ def test_the_guide_does_what_it_says(world: World) -> None:
     for name in ("other.enc", "too-late"):
         assert not (world.directory / name).exists()
     (seen,) = [text for block, text in printed.items() if "audit lookup --operation GenerateDataKey" in block]
-    assert f"secretsd:{world.vendor}:user/app" in seen
+    assert f"secretsd:{world.vendor}:role/orders" in seen
 
 
 def test_every_use_is_in_the_customers_own_view_and_nothing_else_of_the_vendor(world: World) -> None:
-    app, vendor = f"secretsd:{world.vendor}:user/app", world.vendor
-    uses = [one for one in world.events("auditor") if one.get("principal") == app]
+    role, vendor = f"secretsd:{world.vendor}:role/orders", world.vendor
+    uses = [one for one in world.events("auditor") if one.get("principal") == role]
+    assert all(one["proof"].endswith(f"/worker-1/secretsd:{vendor}:user/app") for one in uses)
     assert {(one["operation"], one["outcome"]) for one in uses} >= {
         ("GenerateDataKey", "ok"),
         ("GenerateDataKey", "access-denied"),
@@ -156,7 +159,7 @@ def test_every_use_is_in_the_customers_own_view_and_nothing_else_of_the_vendor(w
     assert {(one["operation"], one["outcome"]) for one in alone} == {("Decrypt", "access-denied")}
     assert {tuple(one["accounts"]) for one in alone} == {(world.customer,)}
     # The vendor has the very same bytes; of what he does in his own account the customer sees nothing.
-    ours = {one["id"]: one for one in world.events("vendor", principal=app)}
+    ours = {one["id"]: one for one in world.events("vendor", principal=role)}
     assert all(ours[one["id"]] == one for one in uses if one not in alone)
     assert not [
         one for one in world.events("auditor") if one["operation"] == "CreateUser" and vendor in one["accounts"]
@@ -170,7 +173,7 @@ def test_disabling_the_key_ends_the_vendors_use_within_the_bound(world: World) -
     made = world.call("customer", "POST", "/v1/keys/alias%2Forders:create-grant", grant_to(world))
     assert made.status == 200, made
     context = {"customer": "acme"}
-    with client(world, "app") as reader:
+    with client(world, "session") as reader:
         asking = SyncEncryption(reader, key, limits=Limits(max_age_seconds=0))
         keeping = SyncEncryption(reader, key)
         message, kept = (
@@ -205,7 +208,7 @@ def change(world: World, verb: str, body: Any = None) -> None:
 
 
 def grant_to(world: World) -> dict[str, Any]:
-    grantee = f"secretsd:{world.vendor}:user/app"
+    grantee = f"secretsd:{world.vendor}:role/orders"
     return {
         "grantee": grantee, "operations": ["GenerateDataKey", "Decrypt"], "context_subset": {"customer": "acme"},
         "name": "again",
