@@ -28,8 +28,8 @@ class RootKeyDescription(Response, frozen=True, kw_only=True):
 
     `key_versions` counts the stored key versions that are wrapped by it; None for the one that wraps now, by which all
     others are. `absent_versions` counts those whose imported material is away: by this root alone it is known again,
-    so without it they never come back. `held` ones wrap nothing yet. `destroyed_ms` is when it left the token of the
-    node that answers.
+    so without it they never come back. `held` ones wrap nothing yet; `used_ms` is when one that was held began to wrap.
+    `destroyed_ms` is when it left the token of the node that answers.
     """
 
     kek_id: str
@@ -40,6 +40,7 @@ class RootKeyDescription(Response, frozen=True, kw_only=True):
     destroyed_ms: int | None = None
     key_versions: int | None = None
     absent_versions: int | None = None
+    used_ms: int | None = None
 
 
 class DescribeRootKeysResponse(Response, frozen=True, kw_only=True):

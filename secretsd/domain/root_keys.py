@@ -16,8 +16,9 @@ class RootKey:
     """One generation of the root. Its newest one that is not `held` wraps what is made; the others still open.
 
     `held` ones are on the token for the sake of another node that uses them already. `made_ms` is 0 where the
-    generation is older than what keeps these dates. `destroyed_ms` is when it left this token. A `fixed` one is on a
-    module without trusted keys: it cannot be renewed, and is known by its `check` value there.
+    generation is older than what keeps these dates. `used_ms` is when one that was held began to wrap, else None.
+    `destroyed_ms` is when it left this token. A `fixed` one is on a module without trusted keys: it cannot be renewed.
+    By its `check` value each is known again; it is empty where none was written down yet.
     """
 
     kek_id: str
@@ -27,6 +28,7 @@ class RootKey:
     destroyed_ms: int | None = None
     fixed: bool = False
     check: str = ""
+    used_ms: int | None = None
 
 
 def check_bytes(kek_id: str, generation: int, wrapped_zeros: bytes) -> bytes:

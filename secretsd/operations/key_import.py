@@ -87,9 +87,11 @@ async def delete_imported_key_material(call: Call, request: DeleteImportedKeyMat
     key.require_present()
     waiting, changes = await without_material(call, key)
     if (secret := await held_by(call, key)) is not None:
+        # Named in the event alone: rights on the key tell nobody what is kept under it.
+        call.fields["held_by"] = secret
         raise Conflict(
-            f"cannot take away the material of key {key.id}: the rotation of secret {secret} is under way and may need "
-            "it; let it end, or abort and resolve it, first"
+            f"cannot take away the material of key {key.id}: the rotation of a secret under it is under way and may "
+            "need it; let it end, or abort and resolve it, first"
         )
     await call.commit(*changes)
     return describe_state(waiting)

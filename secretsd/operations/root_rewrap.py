@@ -77,6 +77,7 @@ async def describe_root_keys(call: Call, request: DescribeRootKeysRequest) -> De
                 destroyed_ms=root.destroyed_ms,
                 key_versions=None if root.kek_id == status.kek_id else wrapped[root.kek_id],
                 absent_versions=None if root.kek_id == status.kek_id else absent[root.kek_id],
+                used_ms=root.used_ms,
             )
             for root in status.roots
         ),

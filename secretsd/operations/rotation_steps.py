@@ -13,6 +13,7 @@ from secretsd.domain.secrets import PENDING, DataType, Secret
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
+from secretsd.operations.pinned_keys import hold_material
 from secretsd.operations.registry import operation
 from secretsd.operations.rotation_moves import Moved, commit_after_effect, guarded, move
 from secretsd.operations.rotation_orders import (
@@ -62,7 +63,7 @@ async def check_rotation_idle(call: Call, request: StepRequest) -> StepResponse:
     if opens_ms := _closed_until(call, rotation):
         return await _await_window(call, rotation, opens_ms)
     moved, changes = move(call, secret, rotation, RotationState.CHECK_IDLE, run=rotation.next_run, reason="")
-    await call.commit(*changes)
+    await call.commit(*changes, *await hold_material(call, secret, rotation))
     return at(moved)
 
 
@@ -103,7 +104,8 @@ async def stage_rotation_candidate(call: Call, request: StepRequest) -> StepResp
         call, secret, rotation, RotationState.CANDIDATE_STORED,
         changed=changed, pending_version=version_id, journal=journal, run=run, away=False,
     )  # fmt: skip
-    await call.commit(call.add(version), call.add(sealed), *changes, *pruned)
+    held = await hold_material(call, secret, rotation)
+    await call.commit(call.add(version), call.add(sealed), *changes, *pruned, *held)
     return at(moved)
 
 

@@ -29,8 +29,8 @@ Ability = KeySpec | EncryptionAlgorithm | WrappingAlgorithm
 
 def unable(wanted: Ability, reason: str) -> Unsupported:
     """The error for what a key store lacks; `reason` is half a sentence about it."""
-    deed = f"make a key of spec {wanted.value}" if isinstance(wanted, KeySpec) else f"encrypt by {wanted.value}"
-    return Unsupported(f"cannot {deed}: this HSM {reason}")
+    deed = {KeySpec: "make a key of spec", EncryptionAlgorithm: "encrypt by", WrappingAlgorithm: "import material by"}
+    return Unsupported(f"cannot {deed[type(wanted)]} {wanted.value}: this HSM {reason}")
 
 
 TIME_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 1.0, 10.0)

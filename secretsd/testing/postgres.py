@@ -28,6 +28,7 @@ import psycopg
 SUPERUSER = "postgres"
 START_SECONDS = 30.0
 _LOWEST_PORT = 15_000
+_ENOUGH_PORTS = 1_000
 """Below are those of well-known services."""
 # `initdb` wants a user that has a name; this one is everywhere.
 USER = pwd.getpwnam("nobody")
@@ -210,12 +211,22 @@ def postgres(
 
 def free_port() -> int:
     """A loopback port that nobody listens on, and that the kernel gives to no connection: it is still free later on."""
-    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    given = [int(port) for port in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()]
+    ports = free_ports(*given)
     while True:
-        port = _LOWEST_PORT + secrets.randbelow(first_given - _LOWEST_PORT)
+        port = secrets.choice(ports)
         with socket.socket() as found, contextlib.suppress(OSError):
             found.bind(("127.0.0.1", port))
             return port
+
+
+def free_ports(first_given: int, last_given: int) -> range:
+    """Ports that the kernel gives to no connection, by the ends of its own range; where it has nearly all, any above
+    those of well-known services.
+    """
+    below, above = range(_LOWEST_PORT, first_given), range(max(_LOWEST_PORT, last_given + 1), 65536)
+    found = max(below, above, key=len)
+    return found if len(found) >= _ENOUGH_PORTS else range(_LOWEST_PORT, 65536)
 
 
 def _base() -> Path:

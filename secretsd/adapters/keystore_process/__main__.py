@@ -62,7 +62,9 @@ def serve(configuration: Configuration) -> None:
     times = CallTimes()
     keystore = _keystore(configuration, library, uses, times)
     rates = AccountRates(configuration.rate_per_account)
-    roots = NewRoots(RootHistory(data_dir / data_directory.ROOTS), keystore, say)
+    history = RootHistory(data_dir / data_directory.ROOTS)
+    keystore.token.session.proved = history.proved
+    roots = NewRoots(history, keystore, say)
     calls = Calls(keystore, SealedStorageKey(data_dir), rates, uses, times, roots, library.name, say)
     try:
         keystore.token.ensure_open()
@@ -121,8 +123,7 @@ def _keystore(configuration: Configuration, library: Library, uses: UseCounter, 
         library, configuration.token_label, configuration.pin, latch, uses,
         configuration.max_loaded_keys, tombstones, times.failed,
     )  # fmt: skip
-    history = RootHistory(data_dir / data_directory.ROOTS)
-    keystore.token.session.held, keystore.token.session.fixed = history.held, history.fixed
+    keystore.token.session.written = RootHistory(data_dir / data_directory.ROOTS).written
     return keystore
 
 

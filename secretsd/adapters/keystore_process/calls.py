@@ -5,6 +5,7 @@ here. There is no call that returns a CMK, wraps under a key of the caller's, or
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from secretsd.adapters.keystore_process import messages as m
@@ -92,15 +93,21 @@ class Calls:
             return
 
     def _of_loads(self, batch: Sequence[m.Call], uses: Mapping[bytes, Sequence[int]]) -> list[tuple[KeyName, int, int]]:
-        """What the keys that the batch loads need room for, where there is none yet."""
+        """What the keys that the batch loads need room for, where there is none yet.
+
+        A load that will be throttled is not verified either: that costs the HSM a MAC.
+        """
         wanted = []
+        loads: Counter[str] = Counter()
         for call in batch:
             if isinstance(call, m.Load):
                 key = call.row.key()
                 name = (key.key_id, key.version)
                 encryptions, decryptions = uses.get(digest(key), (0, 0))
                 encryptions += key.suite != SUITE_NONE  # the known answer of a loaded key
-                if not self._uses.has_room(name, encryptions, decryptions) and self._keystore.vouch(key):
+                able = self._rates.allows(key.account, loads[key.account])
+                loads[key.account] += 1
+                if able and not self._uses.has_room(name, encryptions, decryptions) and self._keystore.vouch(key):
                     wanted.append((name, encryptions, decryptions))
         return wanted
 

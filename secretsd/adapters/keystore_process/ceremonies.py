@@ -109,7 +109,7 @@ def use_root(configuration: Configuration, data_dir: Path) -> None:
         if held[0].kek_id not in session.roots:
             raise ModuleRefused(f"cannot use generation {configuration.generation} of the root: it is not on the token")
         sealed = storage_key.under(session, held[0].kek_id)
-    token.history.use(held[0].kek_id)
+    token.history.use(held[0].kek_id, _now_ms())
     if sealed:
         storage_key.write(sealed)
     _list(token, data_dir)
@@ -249,7 +249,7 @@ def _recovery_name(generation: int) -> str:
 
 
 def _root_key(root: MadeRoot | root_transfer.Received) -> RootKey:
-    return RootKey(root.kek_id, root.generation, _now_ms(), fixed=root.fixed, check=root.check if root.fixed else "")
+    return RootKey(root.kek_id, root.generation, _now_ms(), fixed=root.fixed, check=root.check)
 
 
 def _told(made: MadeRoot, sealed: bytes) -> dict[str, str | int] | None:

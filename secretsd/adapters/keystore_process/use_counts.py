@@ -12,6 +12,7 @@ The same ticket is kept beside the file (`count_mark.py`). Where an older file w
 every key version may have been used as often as the tickets differ: so many uses are added to all of them.
 """
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -74,9 +75,18 @@ class UseCounts:
             self._rewrite()
 
     def born(self, key_id: str, version: int) -> None:
-        """The key version was made just now, so it was never used; others that have no record may have been."""
-        if self._floor:
-            self._counts.setdefault((key_id, version), _Count())
+        """The key version was made just now, so it was never used; others that have no record may have been.
+
+        On the disk as well, or a crash before its first use would give it what the others may have been used. That it
+        is new is the caller's word, and in the end a worker's: it is believed of a version that has no record. Where
+        it cannot be written, the version counts as the others do.
+        """
+        name = (key_id, version)
+        if not self._floor or name in self._counts:
+            return
+        with contextlib.suppress(OSError):
+            self._append(_pack(name, 0, 0))
+            self._counts[name] = _Count()
 
     def reserve(self, uses: Iterable[tuple[KeyName, int, int]]) -> None:
         """Make room for that many encryptions and decryptions of each key, with at most one fsync for all."""

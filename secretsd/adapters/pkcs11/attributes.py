@@ -99,12 +99,17 @@ def _require_hidden(key: Any, what: str, secret: Attribute = A.VALUE) -> None:
     raise ModuleRefused(f"cannot trust the module: it shows the value of {what}")
 
 
+_UNWRAPS_SHOWN = {A.UNWRAP_TEMPLATE: {A.SENSITIVE: False}}
+
+
 def _require_fixed(key: Any, looser: Mapping[Attribute, Any], what: str) -> None:
     """Nobody with the PIN may give the key another use, neither in place nor in a copy, nor make a `looser` one of it.
 
     SoftHSM 2.6.1 cannot make a copy that is not copyable; copies of an unmodifiable object must then be its like.
     """
-    for change in ({A.ENCRYPT: True}, looser):
+    # A copy that decrypts opens every CMK's blob in clear; of one that can be modified, or that has another template,
+    # the same is made in a second step.
+    for change in ({A.ENCRYPT: True}, {A.DECRYPT: True}, {A.MODIFIABLE: True}, _UNWRAPS_SHOWN, looser):
         try:
             copy = key.copy({**change, A.TOKEN: False})
         except PKCS11Error:

@@ -35,7 +35,7 @@ def require_guarded(session: "TokenSession", root: "Root", kind: KeyKind, key: A
     next step as well.
     """
     _untrusted_wrap_nothing(session, kind, key)
-    _nothing_is_loosened(key, session.protection)
+    _nothing_is_loosened(key, root.protection)
     if blob:
         _unwrapped_keys_stay_guarded(root, session.kwp, kind, blob)
 

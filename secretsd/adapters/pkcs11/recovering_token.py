@@ -72,17 +72,19 @@ class RecoveringToken:
             return
         if time.monotonic() < self._not_before:
             raise KeyStoreUnavailable(self.reason, retry_after_seconds=1)
-        try:
-            self._reopen()
-        except PKCS11Error:
+        for tries_left in (2, 1, 0):
             try:
-                self._library.reset()
+                if tries_left < 2:
+                    self._library.reset()
                 self._reopen()
             except PKCS11Error as error:
+                if tries_left:
+                    continue  # opening uses the root's keys, so a second fault may come in the middle of it
                 if isinstance(error, RootMissing) and not self._proved:
                     raise ModuleRefused(str(error)) from None
                 self._leave_alone(error)
                 raise KeyStoreUnavailable(self.reason, retry_after_seconds=1) from None
+            return
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Work on an open token; after a failure again on one opened anew, then on a library initialised anew."""
@@ -126,12 +128,16 @@ class RecoveringToken:
 
     def _reopen(self) -> None:
         self._drop()
-        self.session.open()
-        if self.session.current is not None:
-            self.kek_id = self.session.current.kek_id
-        if not self._proved:
-            self.session.prove()
-            self._proved = True
+        try:
+            self.session.open()
+            if self.session.current is not None:
+                self.kek_id = self.session.current.kek_id
+            if not self._proved:
+                self.session.prove()
+                self._proved = True
+        except KeyStoreUnavailable as error:  # not the token's fault: what is written down cannot be read now
+            self._wait(error.message)
+            raise
         self._open, self._pause_seconds, self.reason = True, 0.0, ""
 
     def _drop(self) -> None:
@@ -140,8 +146,11 @@ class RecoveringToken:
         self.session.close()
 
     def _leave_alone(self, error: PKCS11Error) -> None:
-        self._drop()
         self.recoveries += 1
-        self.reason = f"cannot reach the key store: the token answers {faults.name(error)}"
+        self._wait(f"cannot reach the key store: the token answers {faults.name(error)}")
+
+    def _wait(self, reason: str) -> None:
+        self._drop()
+        self.reason = reason
         self._pause_seconds = min(max(2 * self._pause_seconds, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
         self._not_before = time.monotonic() + self._pause_seconds

@@ -16,7 +16,9 @@ from secretsd.adapters.pkcs11.pin_latch import PinLatch
 from secretsd.adapters.pkcs11.pkcs11_keystore import PKCS11KeyStore
 from secretsd.adapters.pkcs11.recovery import RecoveryKey
 from secretsd.adapters.pkcs11.root_generation import MadeRoot, make_fixed, make_generation
+from secretsd.adapters.pkcs11.root_history import WrittenRoots
 from secretsd.adapters.pkcs11.token_staging import Staging, staged
+from secretsd.domain.root_keys import RootKey
 
 FIRST_GENERATION = 1
 
@@ -53,7 +55,8 @@ def create_root(
             made = make(staged_library, session, pin, FIRST_GENERATION, recovery_key, lambda _: None)
             session.close()
             keystore = PKCS11KeyStore(staged_library, label, pin, latch, uses)
-            keystore.token.session.fixed = lambda: {made.kek_id: made.check} if made.fixed else {}
+            known = RootKey(made.kek_id, made.generation, 0, fixed=made.fixed, check=made.check)
+            keystore.token.session.written = lambda: WrittenRoots({made.kek_id: known})
             keystore.token.ensure_open()
             before_the_move(keystore, made)
             keystore.token.close()

@@ -127,20 +127,33 @@ def make_fixed(
         recovery = replace(wrapped, generation=generation, check=check)
     made = MadeRoot(kek_id, generation, check, recovery, fixed=True)
     keep(made)
-    keep_fixed(kek, mac_key)
+    keep_fixed(session, kek, mac_key)
     return made
 
 
-def keep_fixed(kek: Any, mac_key: Any) -> None:
+def keep_fixed(session: Any, kek: Any, mac_key: Any) -> None:
     """Copy a fixed root's two keys onto the token, the KEK last, never to leave it; what they were copied from goes."""
-    kept = mac_key.copy(protection.FIXED_KEPT)
+    identifier = kek[Attribute.ID]
     try:
+        mac_key.copy(protection.FIXED_KEPT)
         kek.copy(protection.FIXED_KEPT)
+        for key in (kek, mac_key):
+            key.destroy()
     except BaseException:
-        kept.destroy()
+        take_away(session, identifier)
         raise
-    for key in (kek, mac_key):
-        key.destroy()
+
+
+def take_away(session: Any, identifier: bytes) -> None:
+    """Destroy what the token has of a generation, by its id: a module may fail after it has worked. PKCS11Error.
+
+    The KEK first: what is left of the generation then is nothing to any key store.
+    """
+    named = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True, Attribute.ID: identifier}
+    for label in (KEK_LABEL, MAC_LABEL):
+        for key in list(session.get_objects(named)):
+            if key[Attribute.LABEL].rpartition(" ")[0] == label:
+                key.destroy()
 
 
 def sweep(session: Any, generation: int) -> None:

@@ -2,11 +2,11 @@
 
 import hmac
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from secretsd.adapters.pkcs11 import faults, key_kinds, trusted_wrapping
@@ -16,9 +16,9 @@ from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
 from secretsd.adapters.pkcs11.recovering_token import RecoveringToken
 from secretsd.adapters.pkcs11.recovery import RecoveryKey
-from secretsd.adapters.pkcs11.root_generation import MadeRoot, make_generation, officer_session
+from secretsd.adapters.pkcs11.root_generation import MadeRoot, make_generation, officer_session, take_away
 from secretsd.adapters.pkcs11.root_history import RootHistory
-from secretsd.adapters.pkcs11.token_session import KEK_LABEL, MAC_LABEL, TokenSession
+from secretsd.adapters.pkcs11.token_session import TokenSession
 from secretsd.domain.errors import KeyStoreUnavailable
 from secretsd.domain.keys import WrappedKey
 from secretsd.domain.root_keys import RootKey
@@ -41,7 +41,7 @@ class RootToken:
         ModuleRefused where it cannot be used, or not now: nobody waits for it in a ceremony.
         """
         token = RecoveringToken(self.library, self.label, self.pin, self.latch, lambda: None)
-        token.session.held, token.session.fixed = self.history.held, self.history.fixed
+        token.session.written = self.history.written
         try:
             token.ensure_open()
             yield token.session
@@ -87,7 +87,7 @@ def rotate_root(
     def kept(made: MadeRoot) -> None:
         keep(made)
         # Held until it is proved: no key store that serves may wrap anything by it before.
-        token.history.add(RootKey(made.kek_id, generation, _now_ms(), held=True))
+        token.history.add(RootKey(made.kek_id, generation, _now_ms(), held=True, check=made.check))
         begun.append(made.kek_id)
 
     try:
@@ -107,7 +107,7 @@ def rotate_root(
         _undo(token, begun)
         raise
     # Now that it is there: key stores look at the token when the file changes.
-    token.history.add(RootKey(made.kek_id, generation, _now_ms(), held))
+    token.history.add(RootKey(made.kek_id, generation, _now_ms(), held, check=made.check))
     return made
 
 
@@ -157,15 +157,10 @@ def _now_ms() -> int:
 
 
 def _take_away(token: RootToken, kek_id: str) -> None:
-    """The KEK first: what is left of the generation then is nothing to any key store."""
     try:
         session = token.library.token(token.label).open(rw=True, user_pin=token.pin)
         try:
-            for label in (KEK_LABEL, MAC_LABEL):
-                for key in session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True}):
-                    name, _, _ = key[Attribute.LABEL].rpartition(" ")
-                    if name == label and key[Attribute.ID].hex() == kek_id.replace("-", ""):
-                        key.destroy()
+            take_away(session, uuid.UUID(kek_id).bytes)
         finally:
             token.library.close_all_sessions(session.token)
     except PKCS11Error as error:

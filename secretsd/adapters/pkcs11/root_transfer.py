@@ -20,7 +20,7 @@ from secretsd.adapters.pkcs11.faults import ModuleRefused
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.recovery import FORMAT, OAEP, RecoveryKey, RecoveryWrap
 from secretsd.adapters.pkcs11.root_check import check_value
-from secretsd.adapters.pkcs11.root_generation import keep_fixed, officer_session, sweep
+from secretsd.adapters.pkcs11.root_generation import keep_fixed, officer_session, sweep, take_away
 from secretsd.adapters.pkcs11.root_rotation import RootToken
 from secretsd.adapters.pkcs11.token_session import KEK_LABEL, MAC_LABEL
 
@@ -153,15 +153,15 @@ def _take(library: Library | None, session: Any, pin: str, private: Any, wrap: R
         if not hmac.compare_digest(check, wrap.check or check):
             raise ModuleRefused("cannot receive the root: it is another one than it says, by its check value")
         if library is None:
-            keep_fixed(original, mac_key)
+            keep_fixed(session, original, mac_key)
             return Received(wrap.kek_id, generation, check, fixed=True)
         renewable = protection.RENEWABLE
         attributes.require_honest_root_key(mac_key, renewable.mac_key, renewable.kek_looser, "the MAC key")
         original.copy(attributes.KEK_COPY)
+        original.destroy()
     except BaseException:
-        mac_key.destroy()
+        take_away(session, named["id"])
         raise
-    original.destroy()
     return Received(wrap.kek_id, generation, check, fixed=False)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,12 @@ from secretsd.adapters.pkcs11.key_kinds import KeyKind, Pair, kind_for
 from secretsd.adapters.pkcs11.library import Library
 from secretsd.adapters.pkcs11.pin_latch import PinLatch
 from secretsd.adapters.pkcs11.protection import FIXED, RENEWABLE, Protection
+from secretsd.adapters.pkcs11.root_history import WrittenRoots
 from secretsd.adapters.pkcs11.suites import suite_of_new_keys
 from secretsd.domain.errors import Internal
 from secretsd.domain.key_specs import SPECS, KeySpec
 from secretsd.domain.keys import KeyMetadata, WrappedKey
+from secretsd.domain.root_keys import RootKey
 
 KEK_LABEL = "secretsd root kek"
 MAC_LABEL = "secretsd root mac"
@@ -41,9 +43,10 @@ class TokenSession:
     """A logged-in token. Any method may raise PKCS11Error; the session is then closed and opened anew by the caller.
 
     Generations of the root are told apart by CKA_ID and ordered by the number at the end of their labels. The newest
-    is `current`, save those whose ids `held` tells. `fixed` tells which of them can never be renewed, each with its
-    check value: any other one must be trusted by the security officer. `objects_made` counts the session objects of
-    keys since somebody set it to 0.
+    is `current`, save those that are held. `written` tells what is known of them: check values, which are held, and
+    which can never be renewed; any other one must be trusted by the security officer. `proved` is told those without
+    a check value once they have proved themselves. `objects_made` counts the session objects of keys since somebody
+    set it to 0.
     """
 
     def __init__(self, library: Library, label: str, pin: str, latch: PinLatch) -> None:
@@ -53,8 +56,8 @@ class TokenSession:
         self.owner: Any = None
         self.roots: dict[str, Root] = {}
         self.current: Root | None = None
-        self.held: Callable[[], Collection[str]] = tuple
-        self.fixed: Callable[[], Mapping[str, str]] = dict
+        self.written: Callable[[], WrittenRoots] = WrittenRoots
+        self.proved: Callable[[Iterable[RootKey]], None] = lambda _: None
         self._look_again = 0.0
         self.kwp: Mechanism | None = None
         self.suites: frozenset[int] = frozenset()
@@ -85,9 +88,10 @@ class TokenSession:
             raise PinRefused("cannot log in to the token: it refuses the PIN") from None
         self._latch.open()
         self.owner = self._token.open(attribute_mapper=attributes.Mapper())
-        self._find_roots()
+        written = self.written()
+        self._find_roots(written)
         for root in self.roots.values():
-            root_proof.recognise(self, root, self.fixed())
+            root_proof.recognise(self, root, written)
 
     @property
     def protection(self) -> Protection:
@@ -106,8 +110,11 @@ class TokenSession:
         try:
             known_answers.require_mechanisms(self._token)
             self.kwp, self.suites = known_answers.require_known_answers(self.owner)
+            written = self.written()
             for root in self.roots.values():
+                root_proof.recognise(self, root, written)
                 root_proof.prove(self, root)
+            self._take_down(self.roots.values())
             if self.current is not None:
                 self.inabilities = abilities.inabilities(self, self.current)
         except PKCS11Error as error:
@@ -128,13 +135,14 @@ class TokenSession:
 
         ModuleRefused where a new one does not pass the probe: then everything stays as it was.
         """
-        before = self.roots, self.current
+        before, written = (self.roots, self.current), self.written()
         try:
-            self._find_roots()
+            self._find_roots(written)
             for root in self.roots.values():
-                root_proof.recognise(self, root, self.fixed())
+                root_proof.recognise(self, root, written)
                 if root.kek_id not in before[0]:
                     root_proof.prove(self, root)
+            self._take_down(root for root in self.roots.values() if root.kek_id not in before[0])
         except (ModuleRefused, PKCS11Error):
             self.roots, self.current = before
             raise
@@ -233,7 +241,10 @@ class TokenSession:
         """HMAC-SHA-256 by the root's MAC key."""
         return bytes(root.mac_key.sign(data, mechanism=Mechanism.SHA256_HMAC))
 
-    def _find_roots(self) -> None:
+    def _take_down(self, roots: Iterable[Root]) -> None:
+        self.proved([RootKey(one.kek_id, one.generation, 0, check=root_proof.check_of(self, one)) for one in roots])
+
+    def _find_roots(self, written: WrittenRoots) -> None:
         found: dict[tuple[str, int], dict[str, Any]] = {}
         for key in self.owner.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True}):
             label, _, generation = key[Attribute.LABEL].rpartition(" ")
@@ -243,13 +254,13 @@ class TokenSession:
             if found.setdefault((kek_id, int(generation)), {}).setdefault(label, key) is not key:
                 raise ModuleRefused(f"cannot use the token {self._label}: two of its keys are one part of the root")
         # A KEK is copied to the token last and destroyed first, so one half alone is what a ceremony was cut short at.
-        fixed = self.fixed()
+        known = {kek_id: (one.fixed, one.held) for kek_id, one in written.roots.items()}
+        fixed, held = ({kek_id for kek_id, one in known.items() if one[place]} for place in (0, 1))
         roots = [
             Root(kek_id, keys[KEK_LABEL], keys[MAC_LABEL], generation, FIXED if kek_id in fixed else RENEWABLE)
             for (kek_id, generation), keys in found.items()
             if keys.keys() == {KEK_LABEL, MAC_LABEL}
         ]
-        held = self.held()
         wrapping = [root for root in roots if root.kek_id not in held]
         if not wrapping:
             # Right after a lost login a search finds nothing either; the caller opens anew before it believes this.

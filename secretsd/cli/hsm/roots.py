@@ -157,7 +157,8 @@ def destroy_root(
 
 def _imports_under_way(stored: DescribeRootKeysResponse, generation: int) -> str:
     """A warning for as long as an import may be under way whose key pair this generation wraps: storage holds none."""
-    later = [root.made_ms for root in stored.roots if root.generation > generation and not root.held]
+    # One that was held wraps only since it was used: until then key pairs were still made under the older one.
+    later = [root.used_ms or root.made_ms for root in stored.roots if root.generation > generation and not root.held]
     until_ms = min(later, default=0) + TOKEN_SECONDS * 1000
     if until_ms < time.time() * 1000:
         return ""

@@ -134,7 +134,12 @@ async def test_a_held_root_wraps_nothing_until_it_is_used(
 
     listed = ceremony(root, "use-root", generation=2)
     assert listed["current"] == listed["storage_key"] == made["root"]["kek_id"]
-    assert (await client.status()).kek_id == made["root"]["kek_id"]
+    status = await client.status()
+    assert status.kek_id == made["root"]["kek_id"]
+    first_root, second_root = status.roots
+    assert first_root.used_ms is None
+    assert second_root.used_ms is not None
+    assert second_root.used_ms > second_root.made_ms
     with pytest.raises(RuntimeError, match="cannot use generation 2 of the root: none such is held"):
         ceremony(root, "use-root", generation=2)
 

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from secretsd.api.root_keys import DescribeRootKeysResponse, RootKeyDescription
@@ -44,6 +45,9 @@ def test_imports_that_were_begun_under_it_are_warned_of_for_as_long_as_their_tok
         made_ms = int((time.time() - age_seconds) * 1000)
         new = RootKeyDescription(kek_id="b", generation=2, made_ms=made_ms, wraps=True, held=False)
         told = _imports_under_way(DescribeRootKeysResponse(roots=(old, new), unknown=0, escrowed=0), 1)
+        assert ("cannot be finished" in told) is warned
+        held_for_a_month = msgspec.structs.replace(new, made_ms=made_ms - 30 * 86_400_000, used_ms=made_ms)
+        told = _imports_under_way(DescribeRootKeysResponse(roots=(old, held_for_a_month), unknown=0, escrowed=0), 1)
         assert ("cannot be finished" in told) is warned
 
 

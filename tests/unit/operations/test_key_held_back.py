@@ -88,7 +88,10 @@ async def imported(house, **fields):
 async def test_material_that_a_rotation_may_need_is_not_deleted(house, tools):
     key, secret = await imported(house)
     told = await importing.refused(house, tools, "conflict", house.call("DeleteImportedKeyMaterial", key=key))
-    assert "the rotation of secret app is under way and may need it" in told
+    assert "the rotation of a secret under it is under way and may need it" in told
+    assert "app" not in told, "whoever has rights on the key alone learns no secret's name"
+    (event,) = await events_of(house, "DeleteImportedKeyMaterial")
+    assert event["fields"] == {"held_by": "app"}
     assert (await row(house, key)).state is KeyState.ENABLED
     assert await house.text("app") == "one"
     await rewrite(house, secret, pinned=False)

@@ -58,3 +58,15 @@ def test_memory_is_bounded_and_forgets_only_full_buckets(clock: list[float], mon
         rates.take(str(number))
     assert not rates.take("busy")
     assert len(rates._buckets) <= 12
+
+
+def test_who_only_asks_pays_nothing(clock: list[float]) -> None:
+    rates = AccountRates(10)
+    assert all(rates.allows("a", 9) for _ in range(50))
+    assert not rates.allows("a", 10)
+    assert rates.take("a", 9)
+    assert rates.allows("a")
+    assert not rates.allows("a", 1)
+    clock[0] += 0.15
+    assert rates.allows("a", 1)
+    assert AccountRates(0).allows("a", 100)

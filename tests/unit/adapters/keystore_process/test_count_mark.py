@@ -89,6 +89,43 @@ def test_a_lost_file_is_told_and_counts_for_every_version_that_is_not_new(path: 
     assert again.of((KEY, 1)) >= 5000
 
 
+@pytest.mark.parametrize("crashed", [True, False])
+def test_what_was_made_after_the_loss_stays_new_over_a_crash(path: Path, crashed: bool) -> None:
+    counts = UseCounts(path, silent)
+    for _ in range(5000):
+        counts.encrypting(KEY, 1)
+    counts.close()
+    path.unlink()
+    counts = UseCounts(path, lambda _: None)
+    counts.born(OTHER, 2)
+    counts.born(KEY, 1)
+    assert counts.of((KEY, 1)) == 0, "a version that has no record is believed to be new: a worker's word"
+    counts.encrypting(KEY, 1)
+    counts.born(KEY, 1)
+    assert counts.of((KEY, 1)) == 1, "one that has is not"
+    if not crashed:
+        counts.close()
+    assert UseCounts(path, silent).of((OTHER, 2)) == 0
+
+
+def test_a_new_version_that_cannot_be_written_down_counts_as_the_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = UseCounts(path, silent)
+    for _ in range(5000):
+        counts.encrypting(KEY, 1)
+    counts.close()
+    path.unlink()
+    counts = UseCounts(path, lambda _: None)
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    counts.born(OTHER, 2)
+    assert counts.of((OTHER, 2)) >= 5000
+
+
 def test_a_version_whose_lost_count_may_be_past_half_of_the_limit_is_worn(path: Path) -> None:
     counts = UseCounts(path, silent, block=1)
     counts.reserve([((KEY, 1), ALARM, 0)])
