@@ -71,7 +71,7 @@ def _written(resource: Resource, account: str) -> str:
 
 def _generalised(resources: Iterable[Resource], most: int) -> tuple[list[Resource], list[Resource]]:
     """The resources with patterns in place of more than `most` under one path, the deepest paths first."""
-    found, wider = set(resources), list[Resource]()
+    found, wider = set(resources), set[Resource]()
     depth = max((one.path.count("/") for one in found), default=0)
     for level in range(depth, 0, -1):
         under: defaultdict[Resource, list[Resource]] = defaultdict(list)
@@ -83,8 +83,9 @@ def _generalised(resources: Iterable[Resource], most: int) -> tuple[list[Resourc
             if len(children) > most:
                 found -= set(children)
                 found.add(pattern)
-                wider = [one for one in wider if one not in children] + [pattern]
-    return list(found), wider
+                wider.difference_update(children)
+                wider.add(pattern)
+    return list(found), list(wider)
 
 
 def _statements(patterns: Mapping[_Permissions, list[str]]) -> tuple[Statement, ...]:

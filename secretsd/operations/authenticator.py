@@ -121,8 +121,11 @@ class Authenticator:
                 if (binding := await self._bound(proof)) is not None:
                     return _bound_to(binding)
             if caller.certificate is not None:
+                if (held := self._limits.held(caller.way)) and not self._tls_proofs.knows(caller.certificate, now_ms):
+                    raise _too_many_failures(held)
                 return _bound_to(await self._tls_proofs.binding(caller.certificate, now_ms))
         except CertificateRefused:
+            self._limits.failed(caller.way)
             raise
         except (NotFound, Unauthenticated):
             pass

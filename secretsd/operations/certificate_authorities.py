@@ -20,7 +20,7 @@ from secretsd.api.certificate_authorities import (
     UpdateCertificateAuthorityRequest,
     UpdateCertificateRevocationListRequest,
 )
-from secretsd.domain.errors import AlreadyExists, Conflict, NotFound
+from secretsd.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.proofs import CertificateAuthority
 from secretsd.operations import certificate_chains as chains
@@ -31,6 +31,9 @@ from secretsd.operations.registry import operation
 from secretsd.ports.storage import Delete
 
 MAX_CERTIFICATE_AUTHORITIES = 1000
+MAX_CERTIFICATES_IN_ALL = 1000
+"""All of them are read for the handshakes, at each change, while nothing else goes on: so many within 0.3 s."""
+_BEGINS = "-----BEGIN CERTIFICATE-----"
 """Each worker holds all of them."""
 
 
@@ -163,11 +166,16 @@ async def _authority(call: Call, name: str) -> CertificateAuthority:
 
 
 def _require_untaken(certificates: Sequence[x509.Certificate], others: Sequence[CertificateAuthority]) -> None:
-    """Two authorities with one key would vouch for the same clients, each for its own account."""
-    new = {chains.name_and_key(one) for one in certificates}
+    """Two authorities with one key would vouch for the same clients, each for its own account.
+
+    And of two with one name and different keys a handshake would try the first, and send away the other's clients.
+    """
+    new = {one.subject.public_bytes() for one in certificates}
     for other in others:
-        if any(chains.name_and_key(one) in new for one in chains.read_certificates(other.certificates)):
-            raise AlreadyExists("cannot use these certificates: one belongs to another certificate authority")
+        if any(one.subject.public_bytes() in new for one in chains.read_certificates(other.certificates)):
+            raise AlreadyExists("cannot use these certificates: another certificate authority has one of that name")
+    if len(certificates) + sum(one.certificates.count(_BEGINS) for one in others) > MAX_CERTIFICATES_IN_ALL:
+        raise LimitExceeded(f"cannot use these certificates: there are {MAX_CERTIFICATES_IN_ALL} in all at most")
 
 
 def _name_and_key(

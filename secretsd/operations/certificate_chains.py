@@ -21,7 +21,8 @@ from secretsd.domain.proofs import CertificateAuthority
 MAX_CHAIN = 10
 """How many certificates a client may send."""
 MAX_CHAIN_BYTES = 64 * 1024
-MIN_RSA_BITS = 2048
+MIN_RSA_BITS, MAX_RSA_BITS, MAX_RSA_EXPONENT = 2048, 8192, 2**32
+"""A key beyond them takes a hundred times as long to verify by."""
 _LIST = re.compile(r"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -36,15 +37,14 @@ class ChainRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShownChain:
-    """What a client sent: its own certificate and those between, in the order in which they came."""
+    """What a client sent: its own certificate and those between, in the order in which they came.
+
+    `issuers` are who is said to have signed any of them, as DER: nobody else can vouch for the chain.
+    """
 
     leaf: x509.Certificate
     between: list[x509.Certificate]
-
-    @property
-    def issuers(self) -> set[bytes]:
-        """Who is said to have signed any of them, as DER: nobody else can vouch for the chain."""
-        return {one.issuer.public_bytes() for one in (self.leaf, *self.between)}
+    issuers: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,15 @@ def read_chain(chain: Sequence[bytes]) -> ShownChain:
         raise ChainRefused(f"it came with over {MAX_CHAIN} certificates or {MAX_CHAIN_BYTES // 1024} KiB of them")
     try:
         leaf, *between = [x509.load_der_x509_certificate(one) for one in chain]
+        issuers = {one.issuer.public_bytes() for one in (leaf, *between)}
+        _check_keys((leaf, *between))
+        authorities = [name_and_key(one) for one in between]
     except ValueError:
         raise ChainRefused("it cannot be read") from None
-    return ShownChain(leaf, between)
+    if len(set(authorities)) < len(authorities):
+        # Every order of them would be a path to try.
+        raise ChainRefused("two of those that it came with are of one name and key")
+    return ShownChain(leaf, between, frozenset(issuers))
 
 
 def read_certificates(text: str) -> list[x509.Certificate]:
@@ -123,7 +129,6 @@ def name_and_key(certificate: x509.Certificate) -> tuple[bytes, bytes]:
 
 def verify(authority: Trusted, chain: ShownChain, now: datetime) -> datetime:
     """Until when the chain is good, if nothing else changes; ChainRefused where the authority does not vouch for it."""
-    _check_leaf_key(chain.leaf)
     policy = PolicyBuilder().store(authority.store).time(now)
     policy = policy.extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=_LEAF)
     try:
@@ -139,7 +144,8 @@ def verify(authority: Trusted, chain: ShownChain, now: datetime) -> datetime:
 def _checked_lists(authority: Trusted, path: Sequence[x509.Certificate], now: datetime) -> list[datetime]:
     """When the lists that clear the path are over. An authority with lists needs one for each that signed in the path.
 
-    A path ends with the first certificate that is the authority's own: that one is trusted as it is.
+    A path ends with the first certificate that is the authority's own: that one is trusted as it is, until a list of
+    the authority's has it.
     """
     ends: list[datetime] = []
     if not authority.lists:
@@ -153,14 +159,36 @@ def _checked_lists(authority: Trusted, path: Sequence[x509.Certificate], now: da
         if found.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
             raise ChainRefused("it, or one above it, is revoked")
         ends.append(found.next_update_utc)
+    if _is_revoked_itself(authority, path[-1]):
+        raise ChainRefused("it, or one above it, is revoked")
     return ends
 
 
+def _is_revoked_itself(authority: Trusted, end: x509.Certificate) -> bool:
+    """Whether a certificate of the authority's own, or one of its own above that, is in the list of who signed it."""
+    looked_at, left = {end}, [end]
+    while left:
+        below = left.pop()
+        for one in authority.certificates:
+            if one.subject != below.issuer or one == below:
+                continue
+            found = authority.lists.get(name_and_key(one))
+            if found is not None and found.get_revoked_certificate_by_serial_number(below.serial_number) is not None:
+                return True
+            if one not in looked_at:
+                looked_at.add(one)
+                left.append(one)
+    return False
+
+
 def names(leaf: x509.Certificate) -> tuple[list[str], list[str]]:
-    """DNS names and URIs of a certificate."""
-    found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    dns = found.get_values_for_type(x509.DNSName)
-    return dns, found.get_values_for_type(x509.UniformResourceIdentifier)
+    """DNS names and URIs of a certificate; ChainRefused where an extension cannot be read, whichever it is."""
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        dns = found.get_values_for_type(x509.DNSName)
+        return dns, found.get_values_for_type(x509.UniformResourceIdentifier)
+    except (ValueError, x509.DuplicateExtension, x509.ExtensionNotFound):
+        raise ChainRefused("it has extensions that cannot be read") from None
 
 
 def moment(milliseconds: int) -> datetime:
@@ -172,20 +200,22 @@ def is_strong(key: Any) -> bool:
     """Whether a public key is of a kind and size that counts."""
     match key:
         case rsa.RSAPublicKey():
-            return key.key_size >= MIN_RSA_BITS
+            return MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS and key.public_numbers().e <= MAX_RSA_EXPONENT
         case ec.EllipticCurvePublicKey():
             return isinstance(key.curve, CURVES)
     return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
 
 
-def _check_leaf_key(leaf: x509.Certificate) -> None:
-    """`cryptography` looks at the keys that signed something, and the leaf's has not."""
-    try:
-        strong = is_strong(leaf.public_key())
-    except Exception:  # noqa: BLE001  # whatever it cannot read is no key of ours
-        strong = False
-    if not strong:
-        raise ChainRefused("its key is too short, or of a kind that is not accepted")
+def _check_keys(certificates: Sequence[x509.Certificate]) -> None:
+    """`cryptography` looks at keys too late: at the leaf's never, at others' after it has verified by them."""
+    for number, one in enumerate(certificates):
+        try:
+            strong = is_strong(one.public_key())
+        except Exception:  # noqa: BLE001  # whatever it cannot read is no key of ours
+            strong = False
+        if not strong:
+            whose = "a key above its own" if number else "its key"
+            raise ChainRefused(f"{whose} is too short, too long, or of a kind that is not accepted")
 
 
 def _for_clients(_: object, __: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:

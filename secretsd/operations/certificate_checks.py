@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import MD5, SHA1
 
 from secretsd.domain.errors import InvalidRequest
 from secretsd.operations import certificate_chains as chains
@@ -44,6 +45,8 @@ def checked_lists(
         signer = chains.signer(one, certificates)
         if signer is None:
             raise InvalidRequest(f"cannot use crl: list {number} is not signed by a certificate of the authority")
+        if not signer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign:
+            raise InvalidRequest(f"cannot use crl: who signed list {number} signs none, its keyUsage says so")
         if (key := chains.name_and_key(signer)) in signers:
             raise InvalidRequest(f"cannot use crl: list {number} is the second of its issuer")
         signers.add(key)
@@ -53,6 +56,11 @@ def checked_lists(
 
 
 def _problem(one: x509.Certificate, now: datetime) -> str | None:
+    try:
+        one.subject.public_bytes()
+        one.issuer.public_bytes()
+    except ValueError:
+        return "has a name that cannot be read"
     try:
         constraints = one.extensions.get_extension_for_class(x509.BasicConstraints).value
         authority = constraints.ca
@@ -81,6 +89,8 @@ def _has_strong_key(one: x509.Certificate) -> bool:
 
 
 def _problem_of_list(one: x509.CertificateRevocationList, now: datetime) -> str | None:
+    if isinstance(one.signature_hash_algorithm, MD5 | SHA1):
+        return "is signed by a digest that is not accepted"
     try:
         if any(isinstance(extension.value, _NOT_READ) for extension in one.extensions):
             return "speaks of some certificates only; a complete list is needed"

@@ -39,7 +39,9 @@ class ImpliedUses:
                 self._uses |= {Use(operation, Resource(account, f"secret/{name}")) for name in fields.get("names", ())}
             case "ReEncrypt":
                 self._uses.add(Use("ReEncryptFrom", resource))
-                self._keys.add(("ReEncryptTo", fields.get("destination_key", "")))
+                # The key that it was then: an alias may lead elsewhere by now.
+                owner, _ = split_reference(fields.get("destination_key", ""))
+                self._uses.add(Use("ReEncryptTo", Resource(owner or account, f"key/{fields['destination']}")))
             case "CreateAlias" | "UpdateAlias" | "DeleteAlias":
                 self._keys |= {(operation, fields[name]) for name in ("key", "left") if name in fields}
             case "CreateKey" if "alias" in fields:

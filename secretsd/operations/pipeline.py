@@ -171,8 +171,8 @@ class Pipeline:
         try:
             self.parts.storage.refresh()
             principal = await self._authenticator.principal(caller, now_ms)
-        except SecretsdError:
-            pass  # then it belongs to nobody, as the event will say
+        except Exception as unproved:  # noqa: BLE001  # then it belongs to nobody, as the event will say
+            _known(unproved)
         event = _orphan(UNRECOGNISED, principal, request_id, now_ms, caller, error, fields)
         return await self._recorded(event, error)
 

@@ -1,5 +1,6 @@
 """The operation that drafts a policy from what a user or role has used, as the audit trail has it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,8 @@ async def draft_policy_from_use(call: Call, request: DraftPolicyFromUseRequest) 
     await call.require("LookupEvents", Resource(call.account, "audit"))
     if call.resource.path in RESERVED_ROLES:
         raise InvalidRequest("cannot draft a policy for a role of scheduled work: what it may do stands in the program")
-    from_ms = max(0, call.time_ms - request.days * _DAY_MS)
+    # Whoever had the name before is somebody else.
+    from_ms = max(await _made_ms(call), call.time_ms - request.days * _DAY_MS)
     wanted = EventFilter(call.account, from_ms, call.time_ms, str(call.resource))
     used = Uses(call)
     after: bytes | None = None
@@ -55,7 +57,7 @@ async def draft_policy_from_use(call: Call, request: DraftPolicyFromUseRequest) 
             used.note(_decode(data))
         if after is None:
             break
-    made = draft(await used.all(), call.account, request.generalise)
+    made = await asyncio.to_thread(draft, await used.all(), call.account, request.generalise)
     return DraftPolicyFromUseResponse(
         principal=str(call.resource),
         events=events,
@@ -65,6 +67,13 @@ async def draft_policy_from_use(call: Call, request: DraftPolicyFromUseRequest) 
         generalised=made.generalised,
         left_out=tuple(sorted({*made.left_out, *used.left_out})),
     )
+
+
+async def _made_ms(call: Call) -> int:
+    kind, _, name = call.resource.path.partition("/")
+    rows = call.parts.rows
+    holder = await (rows.user(call.account, name) if kind == "user" else rows.role(call.account, name))
+    return holder.created_ms
 
 
 class Uses:

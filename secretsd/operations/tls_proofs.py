@@ -22,6 +22,7 @@ MAX_CHAINS = 10_000
 MAX_BAD_MS = 10_000
 """So long it is remembered that a chain proves nothing: time alone may make one good that was not valid yet."""
 LOG_SECONDS = 60.0
+MAX_LOGGED = 1_000
 
 
 class CertificateRefused(Unauthenticated):
@@ -73,6 +74,7 @@ class TlsProofs:
         self._clock = clock
         self._max_chains = max_chains
         self._authorities: tuple[Trusted, ...] | None = None
+        self._anchors: tuple[int, str] | None = None
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._bound: dict[str, Binding] = {}
         self._generation = 0
@@ -94,11 +96,14 @@ class TlsProofs:
     async def anchors(self) -> tuple[int, str]:
         """The certificates of all authorities in PEM, for a handshake; the number is another one when they change."""
         self._refresh()
-        while True:
-            generation = self._generation
-            text = "".join(one.record.certificates for one in await self._trusted())
-            if generation == self._generation:
-                return generation, text
+        while self._anchors is None or self._anchors[0] != self._generation:
+            self._anchors = self._generation, "".join(one.record.certificates for one in await self._trusted())
+        return self._anchors
+
+    def knows(self, certificate: ClientCertificate, now_ms: int) -> bool:
+        """Whether it is known to lead to somebody, as far as memory tells."""
+        found = self._remembered.get(certificate.digest)
+        return found is not None and certificate.digest in self._bound and found.from_ms <= now_ms < found.until_ms
 
     async def _proven(self, certificate: ClientCertificate, now_ms: int) -> _Remembered:
         while True:
@@ -185,12 +190,11 @@ class TlsProofs:
         return CertificateRefused(reason)
 
     def _tell(self, reason: str) -> None:
-        now = self._clock()
-        if now - self._logged.get(reason, -LOG_SECONDS) >= LOG_SECONDS:
-            if len(self._logged) > self._max_chains:
-                self._logged.clear()
-            self._logged[reason] = now
-            log.warning("cannot accept a client certificate: %s", reason)
+        """Once a minute for each kind, as what a client writes into its certificates is in the reason's end."""
+        now, kind = self._clock(), reason.partition(":")[0]
+        if now - self._logged.get(kind, -LOG_SECONDS) >= LOG_SECONDS:
+            self._logged[kind] = now
+            log.warning("cannot accept a client certificate: %s", reason[:MAX_LOGGED])
 
 
 def _read(record: CertificateAuthority) -> Trusted | None:

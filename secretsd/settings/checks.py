@@ -45,10 +45,14 @@ def check(settings: Settings) -> list[str]:
         ("rotation.attempt_seconds", settings.rotation.attempt_seconds),
         ("rotation.min_interval_seconds", settings.rotation.min_interval_seconds),
         ("limits.header_seconds", settings.limits.header_seconds),
+        ("limits.idle_seconds", settings.limits.idle_seconds),
+        ("limits.max_connections", settings.limits.max_connections),
+        ("limits.max_in_flight", settings.limits.max_in_flight),
         ("limits.body_seconds", settings.limits.body_seconds),
     )
-    problems += [f"cannot use {name}: it is not above zero" for name, value in positive if value <= 0]
+    problems += [f"cannot use {name}: it is not above zero" for name, value in positive if not value > 0]
     not_negative = (
+        *((f"cache.{part.name}", getattr(settings.cache, part.name)) for part in fields(settings.cache)),
         *((f"limits.{name}", getattr(settings.limits, name)) for name in _CALLER_LIMITS),
         *((f"quotas.{part.name}", getattr(settings.quotas, part.name)) for part in fields(settings.quotas)),
     )

@@ -25,12 +25,12 @@ def load(path: Path) -> Settings:
     """The settings in a YAML file; BadSettings names every problem, OSError where the file cannot be read."""
     try:
         document = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError:
+        raise BadSettings([f"cannot read {path}: it is not UTF-8"]) from None
+    except (yaml.YAMLError, AttributeError, ValueError, OverflowError) as error:  # tags with odd values raise others
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise BadSettings([f"cannot read {path}{where}: it is not YAML"]) from None
-    except UnicodeDecodeError:
-        raise BadSettings([f"cannot read {path}: it is not UTF-8"]) from None
     return from_document({} if document is None else document)
 
 

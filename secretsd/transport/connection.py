@@ -275,7 +275,9 @@ class Connection(WritingHalf):
             if self._task_handler is None:
                 break
             await asyncio.wait([self._task_handler])
-        reply = await self._dialect.refuse(self._peer_alone, error, status)
-        if self.transport is not None:
-            self.transport.write(answer_bytes(reply, True))
-        await self._finish(True)
+        try:
+            reply = await self._dialect.refuse(self._peer_alone, error, status)
+            if self.transport is not None:
+                self.transport.write(answer_bytes(reply, True))
+        finally:
+            await self._finish(True)

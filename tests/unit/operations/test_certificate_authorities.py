@@ -171,12 +171,13 @@ async def test_a_root_that_is_renewed_with_its_key_keeps_its_list(ca, house):
     assert "revoked" in await ca.outcome(client)
 
 
-async def test_no_two_authorities_share_a_key(ca, house, tools):
+async def test_no_two_authorities_share_a_name(ca, house, tools):
+    """Nor a key, then: and a handshake that looks for whoever signed a certificate finds one, the right one."""
     vendor = await Vendor(house).settle()
     renewed = Signer("root", now=ca.root.now, key=ca.root.key)
-    for certificates in (ca.root.pem, renewed.pem):
+    for certificates in (ca.root.pem, renewed.pem, Signer("root", now=ca.root.now).pem):
         message = await refused(tools, "already-exists", create(house, "theirs", certificates, account=vendor.account))
-        assert message == "cannot use these certificates: one belongs to another certificate authority"
+        assert message == "cannot use these certificates: another certificate authority has one of that name"
     await create(house, "theirs", Signer("theirs", now=ca.root.now).pem, account=vendor.account)
     assert (await update(house, ca.root.pem + ca.mid.pem)).certificates[1].subject == "CN=mid"
     both = house.call("UpdateCertificateAuthority", certificate_authority="theirs", certificates=ca.mid.pem)

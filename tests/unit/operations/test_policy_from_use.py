@@ -225,3 +225,29 @@ async def test_who_may_ask_may_read_the_trail_as_well(app, tools):
 async def test_scheduled_work_has_no_draft(app, tools):
     with pytest.raises(tools.Failed, match="invalid-request"):
         await drafted(app, "role/rotation")
+
+
+async def test_whoever_had_the_name_before_is_somebody_else(app):
+    former = await app.user("app", EVERYTHING)
+    await app.call("GetSecretValue", former, name="prod/other")
+    for token in (await app.call("ListTokens", user="app")).tokens:
+        await app.call("DeleteToken", user="app", id=token.id)
+    await app.call("DeleteUser", user="app")
+    app.clock.ms += 1_000
+    await app.call("CreateUser", user="app")
+    assert (await drafted(app)).document is None
+
+
+async def test_nobody_has_used_anything_who_is_not_there(app, tools):
+    with pytest.raises(tools.Failed, match="not-found"):
+        await drafted(app, principal="user/nobody")
+
+
+async def test_a_key_that_an_alias_led_to_is_the_one_that_was_used(app):
+    caller = await app.user("app", EVERYTHING)
+    one, two, three = [(await app.call("CreateKey")).id for _ in range(3)]
+    await app.call("CreateAlias", alias="to", key=two)
+    made = await app.call("Encrypt", caller, key=one, plaintext=TEXT)
+    await app.call("ReEncrypt", caller, ciphertext=made.ciphertext, destination_key="alias/to")
+    await app.call("UpdateAlias", alias="to", key=three)
+    assert (["ReEncryptTo"], [f"key/{two}"]) in statements(await drafted(app))

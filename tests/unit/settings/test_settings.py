@@ -1,5 +1,7 @@
 """Settings: everything that is wrong is told at once, by name, without the value that may stand in the wrong place."""
 
+from pathlib import Path
+
 import pytest
 
 from secretsd.settings import BadSettings, Settings, address, as_document, check, from_document, load
@@ -142,3 +144,26 @@ def test_directories_follow_the_state_directory():
 def test_the_escrow_is_beside_the_storage_unless_it_is_put_elsewhere():
     assert str(from_document({"state_dir": "/s"}).escrow_dir) == "/s/escrow"
     assert str(from_document({"rotation": {"escrow_dir": "/mnt/other/escrow"}}).escrow_dir) == "/mnt/other/escrow"
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("limits", "header_seconds", float("nan")),
+        ("keystore", "stall_seconds", float("nan")),
+        ("limits", "idle_seconds", -1.0),
+        ("limits", "max_connections", 0),
+        ("limits", "max_in_flight", -5),
+        ("cache", "max_rows", -1),
+    ],
+)
+def test_a_number_that_nothing_could_work_with(section: str, name: str, value: float) -> None:
+    with pytest.raises(BadSettings, match=f"cannot use {section}.{name}"):
+        from_document({section: {name: value}})
+
+
+def test_a_tag_that_yaml_itself_stumbles_over(tmp_path: Path) -> None:
+    path = tmp_path / "secretsd.yaml"
+    path.write_text("workers: !!timestamp x\n")
+    with pytest.raises(BadSettings, match="it is not YAML"):
+        load(path)

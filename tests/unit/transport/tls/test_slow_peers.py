@@ -143,3 +143,17 @@ async def test_stopping_ends_open_handshakes_and_idle_connections(place):
     assert await asyncio.wait_for(whole.read(), 5) == b""
     half_writer.close()
     whole_writer.close()
+
+
+async def test_a_request_that_is_refused_ends_its_connection_whatever_goes_wrong(place, monkeypatch):
+    """Else a peer that breaks what answers it would keep the connection past every deadline."""
+    place.start()
+
+    async def fails(*_, **__):
+        raise ValueError
+
+    monkeypatch.setattr(place.dialect, "refuse", fails)
+    reader, writer = await place.connect()
+    writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\nX: ")
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
