@@ -25,6 +25,7 @@ SHORT = {
         Strike(Blow.STOP_WORKER, Moment.RESERVING),
     ),
 }
+MOST_HUNTS = 3
 
 
 @pytest.mark.acceptance
@@ -33,10 +34,15 @@ SHORT = {
 def test_no_iv_and_no_reserved_count_comes_twice(passable_path: Path, workers: int) -> None:
     seed = random.randrange(10**9)
     plan = SHORT[workers]
-    report = hunt(passable_path / "state", plan=plan, seed=seed, workers=workers, pause_seconds=0.1, tell=print)
-    print(report)  # shown when the test fails, with the seed
-    assert not report.findings
-    assert set(report.hits) >= set(plan)
+    for attempt in range(MOST_HUNTS):
+        place = passable_path / f"state-{attempt}"
+        report = hunt(place, plan=plan, seed=seed, workers=workers, pause_seconds=0.1, tell=print)
+        print(report)  # shown when the test fails, with the seed
+        assert not report.findings
+        assert set(report.hits) >= set(plan)
+        if report.unused_blocks:
+            break
+    # Where exactly a blow falls is the scheduler's to say: on a busy machine now and then none falls there.
     assert report.unused_blocks, "no blow fell between reserving and use"
     assert report.ivs > 100
     assert {1, 2, 16, 17} <= set(report.made), "a purpose was never met"
