@@ -279,5 +279,7 @@ class Connection(WritingHalf):
             reply = await self._dialect.refuse(self._peer_alone, error, status)
             if self.transport is not None:
                 self.transport.write(answer_bytes(reply, True))
+        except Exception as failed:  # noqa: BLE001  # nobody waits for this task: what went wrong would be told at its end
+            log.error("cannot refuse a request: %s", type(failed).__name__)
         finally:
             await self._finish(True)
