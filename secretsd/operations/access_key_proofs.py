@@ -39,11 +39,6 @@ class AccessKeyProofs:
         if not key.active or key.created_ms < user.created_ms:
             raise Unauthenticated
 
-    def knows(self, pair: KeyPair) -> bool:
-        """Whether the pair is good as far as memory tells; it asks neither storage nor key store for its secret."""
-        key = self._rows.kept_access_key(pair.id)
-        return key is not None and self._opened.known(key) == pair.secret
-
     async def miss(self, pair: KeyPair) -> None:
         """The work of looking for a key that is not there, where the row of this one is in memory."""
         if self._rows.kept_access_key(pair.id) is not None:

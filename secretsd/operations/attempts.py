@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from secretsd.api.fields import Request, Response
@@ -17,27 +18,35 @@ SCHEDULED_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.05
 
 
+Still = Callable[[], Awaitable[None]]
+"""Raises where the caller is no longer who he was when the call began, or may no longer do what he asked for then."""
+
+
 class Attempts:
-    """Runs the handlers of operations; those that change the same thing take turns once one of them lost."""
+    """Runs the handlers of operations; those that change the same thing take turns once one of them lost.
+
+    Each of their callers gets a turn in his turn: who sends many calls does not keep out who comes to stop him. And
+    whoever was stopped while his calls waited has no turn any more.
+    """
 
     def __init__(self) -> None:
         self._lines = Lines()
 
-    async def handle(self, call: Call, request: Request) -> Response | Stream[Any]:
+    async def handle(self, call: Call, request: Request, still: Still) -> Response | Stream[Any]:
         """What the operation answers; its errors, and StaleRecord where others were faster every time."""
         # Scheduled steps may wait for a target, so they race: nobody should have to stand behind them.
         route = call.operation.route
         if route is None:
-            return await _repeated(call, request, SCHEDULED_ATTEMPTS)
+            return await _repeated(call, request, still, SCHEDULED_ATTEMPTS)
         if route.method == "GET" or not self._lines.forming(call.resource):
             with contextlib.suppress(StaleRecord):
                 return await call.operation.handler(call, request)
-        async with self._lines.turn(call.resource):
-            await _see_what_is_newer(call)
-            return await _repeated(call, request, STALE_ATTEMPTS - 1)
+        async with self._lines.turn(call.resource, call.principal[:2]):
+            await _see_what_is_newer(call, still)
+            return await _repeated(call, request, still, STALE_ATTEMPTS - 1)
 
 
-async def _repeated(call: Call, request: Request, most: int) -> Response | Stream[Any]:
+async def _repeated(call: Call, request: Request, still: Still, most: int) -> Response | Stream[Any]:
     longest = FIRST_PAUSE_SECONDS
     for _ in range(most - 1):
         with contextlib.suppress(StaleRecord):
@@ -45,10 +54,11 @@ async def _repeated(call: Call, request: Request, most: int) -> Response | Strea
         # Another worker was faster; at random, so that the two do not keep step.
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  # no secret hangs on it
         longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
-        await _see_what_is_newer(call)
+        await _see_what_is_newer(call, still)
     return await call.operation.handler(call, request)
 
 
-async def _see_what_is_newer(call: Call) -> None:
+async def _see_what_is_newer(call: Call, still: Still) -> None:
     await asyncio.sleep(0)  # a turn has to pass before the feed can tell
     call.parts.storage.refresh()
+    await still()

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from secretsd.domain.credentials import KeyPair, Token
-from secretsd.domain.errors import NotFound, Throttled, Unauthenticated
+from secretsd.domain.errors import NotFound, Unauthenticated
 from secretsd.domain.networks import is_within
 from secretsd.domain.principals import Principal
 from secretsd.domain.proofs import Binding
@@ -88,8 +88,8 @@ class Caller:
 class Authenticator:
     """What the request shows wins over what the connection proves; if it proves nothing that is an error, no fall-back.
 
-    Where too many of them failed, further ones from there are not looked at for a while, but for those that this worker
-    knows to be good: whoever shares an address with somebody who guesses is not locked out by him.
+    Where too many of them failed, who fails again from there is told to wait. Nobody else is: tokens and access keys
+    are looked up all the same, for nobody guesses those, and of what costs signatures to verify so many a second are.
     """
 
     def __init__(
@@ -108,21 +108,17 @@ class Authenticator:
 
     async def principal(self, caller: Caller, now_ms: int) -> Principal:
         """Who is calling; Unauthenticated when nothing proves it, Throttled where too much that was tried did not."""
-        held = 0
         try:
-            if caller.shown is not None:
-                held = self._limits.held(caller.way)
-                if held and not self._knows(caller, now_ms):
-                    raise _too_many_failures(held)
-                if caller.pair is not None:
-                    return await self._access_key_proofs.principal(caller.pair)
+            if caller.pair is not None:
+                return await self._access_key_proofs.principal(caller.pair)
+            if caller.token is not None:
                 return await self._by_token(caller, now_ms)
             for proof in caller.proved():
                 if (binding := await self._bound(proof)) is not None:
                     return _bound_to(binding)
             if caller.certificate is not None:
-                if (held := self._limits.held(caller.way)) and not self._tls_proofs.knows(caller.certificate, now_ms):
-                    raise _too_many_failures(held)
+                if not self._tls_proofs.remembers(caller.certificate, now_ms):
+                    self._limits.look(caller.way)
                 return _bound_to(await self._tls_proofs.binding(caller.certificate, now_ms))
         except CertificateRefused:
             self._limits.failed(caller.way)
@@ -130,27 +126,16 @@ class Authenticator:
         except (NotFound, Unauthenticated):
             pass
         if caller.shown is not None:
-            await self._failed(caller, held)
+            await self._even_out(caller)
+            self._limits.failed(caller.way)
         raise Unauthenticated
 
-    def _knows(self, caller: Caller, now_ms: int) -> bool:
-        if caller.pair is not None:
-            return self._access_key_proofs.knows(caller.pair)
-        if caller.digest is None:
-            return False
-        if caller.is_jwt:
-            return self._jwt_proofs.hit(caller.digest, now_ms) is not None
-        return self._rows.is_kept(caller.digest)
-
-    async def _failed(self, caller: Caller, held: int) -> None:
-        """Count it, with the same answer and the same work whatever was wrong: nobody learns what there once was."""
+    async def _even_out(self, caller: Caller) -> None:
+        """Do the same work whatever was wrong, so that nobody learns what there once was."""
         if caller.pair is not None:
             await self._access_key_proofs.miss(caller.pair)
         elif caller.digest is not None and not caller.is_jwt and self._rows.is_kept(caller.digest):
             await self._rows.miss(caller.digest)
-        if held:
-            raise _too_many_failures(held)
-        self._limits.failed(caller.way)
 
     def require_its_operation(self, principal: Principal, operation: str) -> None:
         """Raise Unauthenticated where what proves the principal is good for another operation alone."""
@@ -164,7 +149,7 @@ class Authenticator:
         if caller.digest is None or caller.token is None:
             raise Unauthenticated
         if caller.is_jwt:
-            return await self._by_jwt(caller.token, caller.digest, now_ms)
+            return await self._by_jwt(caller, caller.token, caller.digest, now_ms)
         if caller.token.reveal().startswith(SESSION_PREFIX.encode()):
             return await self._by_session(caller.digest, now_ms)
         found = await self._rows.token(caller.digest)
@@ -184,9 +169,12 @@ class Authenticator:
             raise Unauthenticated
         return Principal(token.account, f"user/{token.user}", proof, issued_ms=token.created_ms)
 
-    async def _by_jwt(self, token: Plaintext, digest: str, now_ms: int) -> Principal:
+    async def _by_jwt(self, caller: Caller, token: Plaintext, digest: str, now_ms: int) -> Principal:
         """Good where its proof is bound in the account of its issuer; another account's binding of it leads nowhere."""
-        found = self._jwt_proofs.hit(digest, now_ms) or await self._jwt_proofs.proven(token, digest, now_ms)
+        found = self._jwt_proofs.hit(digest, now_ms)
+        if found is None:
+            self._limits.look(caller.way)
+            found = await self._jwt_proofs.proven(token, digest, now_ms)
         binding = await self._bound(found.proof)
         if binding is None or binding.account != found.account:
             self._jwt_proofs.unbound(found)
@@ -204,10 +192,6 @@ class Authenticator:
             raise Unauthenticated
         proof = f"session/{found.access_key}/{found.name}/{found.by}"
         return Principal(found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms)
-
-
-def _too_many_failures(seconds: int) -> Throttled:
-    return Throttled("cannot look at more proofs of identity from there now", retry_after_seconds=seconds)
 
 
 def _bound_to(binding: Binding, issued_ms: int | None = None) -> Principal:

@@ -33,9 +33,10 @@ async def create_binding(call: Call, request: CreateBindingRequest) -> BindingDe
     changes = await _right_to_bind(call, request.proof)
     names = (holder.name, "") if isinstance(holder, User) else ("", holder.name)
     binding = Binding(request.proof, call.account, names[0], call.time_ms, role=names[1])
-    call.rest_on(holder)
     try:
-        await call.commit(*changes, call.add(binding))
+        # The holder's revision moves on, so that whoever deletes it at once has to see this binding: it would lead to
+        # the next one of that name.
+        await call.commit(*changes, call.replace(holder, holder), call.add(binding))
     except AlreadyExists:
         raise AlreadyExists("cannot bind the proof: it leads to somebody already") from None
     return _described(binding)

@@ -19,7 +19,7 @@ from secretsd.operations.authenticator import ENROLMENT
 from secretsd.operations.call import Call
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
-from secretsd.operations.tokens import new_token, require_room_for_token
+from secretsd.operations.tokens import lasts, new_token, require_room_for_token, user_seen
 from secretsd.ports.storage import Delete
 
 
@@ -45,8 +45,7 @@ async def create_enrolment_token(call: Call, request: CreateEnrolmentTokenReques
     shown, token = new_token(user, call.time_ms, expires_ms)
     token = replace(token, enrols_seconds=request.token_seconds, network=network)
     call.fields["token_id"] = token.id
-    call.rest_on(user)
-    await call.commit(call.add(token))
+    await call.commit(user_seen(call, user, lasting=lasts(token, call.time_ms)), call.add(token))
     return CreateEnrolmentTokenResponse(id=token.id, token=shown, expires_ms=expires_ms, network=network or None)
 
 
@@ -57,6 +56,8 @@ async def enrol_host(call: Call, request: EnrolHostRequest) -> EnrolHostResponse
         raise InvalidState("cannot enrol: the caller has to show an enrolment token")
     used = await _used(call)
     user = await call.parts.rows.user(used.account, used.user)
+    if user.service and used.enrols_seconds > MAX_SESSION_SECONDS:
+        raise InvalidState("cannot enrol: the user has become a service since, whose tokens are not good for so long")
     expires_ms = call.time_ms + used.enrols_seconds * 1000
     shown, token = new_token(user, call.time_ms, expires_ms)
     token = replace(token, network=used.network)

@@ -11,6 +11,8 @@ from secretsd.domain.limits import BackOff, Rate
 from secretsd.domain.principals import Principal
 from secretsd.operations.request_facts import Way
 
+LOOKS_PER_SECOND = 10.0
+"""How many proofs that cost signatures are verified for who failed too often: a good one among them gets through."""
 _NETWORK_BITS = 64
 """Of an IPv6 address: what is behind them belongs to one customer of a provider, who has all of it to call from."""
 
@@ -31,6 +33,7 @@ class CallerLimits:
         self._principals = Rate(requests_per_principal)
         self._accounts = Rate(requests_per_account)
         self._back_off = BackOff(free_failed_proofs)
+        self._looks = Rate(LOOKS_PER_SECOND)
         self._any = self._principals.limited or self._accounts.limited
         self._now = now
 
@@ -52,15 +55,30 @@ class CallerLimits:
         if accounts.limited:
             accounts.take(who[0], now)
 
-    def held(self, way: Way) -> int:
-        """Whole seconds for which no proof that comes this way is looked at; 0 where it is now."""
+    def look(self, way: Way) -> None:
+        """Count a proof whose signatures are to be verified; Throttled where too many are tried after what failed."""
+        if not (held := self._held(way)):
+            return
+        now, source = self._now(), _source(way)
+        if self._looks.wait(source, now) > 0:
+            raise _too_many_failures(held)
+        self._looks.take(source, now)
+
+    def failed(self, way: Way) -> None:
+        """Count a proof that failed; Throttled, and not counted, where one has to wait since an earlier one."""
+        if held := self._held(way):
+            raise _too_many_failures(held)
+        self._back_off.failed(_source(way), self._now())
+
+    def _held(self, way: Way) -> int:
+        """Whole seconds for which whoever fails is told to wait; 0 where he is not."""
         if not len(self._back_off):
             return 0
         return math.ceil(self._back_off.held(_source(way), self._now()))
 
-    def failed(self, way: Way) -> None:
-        """Count a proof that failed."""
-        self._back_off.failed(_source(way), self._now())
+
+def _too_many_failures(seconds: int) -> Throttled:
+    return Throttled("cannot look at more proofs of identity from there now", retry_after_seconds=seconds)
 
 
 def _too_many(what: str, wait: float) -> Throttled:

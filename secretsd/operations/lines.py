@@ -1,35 +1,74 @@
 """Lines before what several calls change at once: whoever was too late waits for his turn instead of racing again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 from secretsd.domain.names import Resource
 
 
 class Lines:
-    """One line a resource, in order of arrival, there only while somebody stands in it. For the loop of one worker.
+    """One line a resource, there only while somebody stands in it. For the loop of one worker.
+
+    Those who wait take turns, one call of each; those of one in order of arrival.
 
     Racing costs each loser a data key from the HSM and a transaction; of twenty calls on one secret the last would have
     to lose nineteen times. Workers still race with each other, which is what the compare-and-set of storage is for.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[Resource, tuple[asyncio.Lock, int]] = {}
+        self._lines: dict[Resource, _Line] = {}
 
     def forming(self, resource: Resource) -> bool:
         """True while somebody waits or has his turn: a newcomer should stand behind him."""
         return resource in self._lines
 
     @asynccontextmanager
-    async def turn(self, resource: Resource) -> AsyncIterator[None]:
-        """Wait for everybody who came before, then have the resource to oneself among those who stand in line."""
-        lock, waiting = self._lines.get(resource) or (asyncio.Lock(), 0)
-        self._lines[resource] = lock, waiting + 1
+    async def turn(self, resource: Resource, who: Hashable) -> AsyncIterator[None]:
+        """Wait for one's turn, then have the resource to oneself among those who stand in line."""
+        line = self._lines.get(resource)
+        if line is None:
+            line = self._lines[resource] = _Line()
+        else:
+            turn = line.joined(who)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # it had come just now
+                    self._pass_on(resource)
+                raise
         try:
-            async with lock:
-                yield
+            yield
         finally:
-            lock, waiting = self._lines.pop(resource)
-            if waiting > 1:
-                self._lines[resource] = lock, waiting - 1
+            self._pass_on(resource)
+
+    def _pass_on(self, resource: Resource) -> None:
+        if not self._lines[resource].pass_on():
+            del self._lines[resource]
+
+
+class _Line:
+    """Who waits behind the one whose turn it is; whose next call is due stands first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+
+    def joined(self, who: Hashable) -> asyncio.Future[None]:
+        """Done when it is his turn; cancelled where he left before."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(who, deque()).append(turn)
+        return turn
+
+    def pass_on(self) -> bool:
+        """Give the turn to the next one; False where nobody waits."""
+        while self._waiting:
+            who = next(iter(self._waiting))
+            calls = self._waiting.pop(who)
+            turn = calls.popleft()
+            if calls:
+                self._waiting[who] = calls
+            if not turn.done():
+                turn.set_result(None)
+                return True
+        return False

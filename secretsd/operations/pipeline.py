@@ -1,8 +1,6 @@
 """The one road of every call: authenticate, read the request, authorise, run, audit. No answer leaves unrecorded."""
 
-import logging
 from collections.abc import Callable, Mapping
-from traceback import walk_tb
 from typing import Any, NamedTuple
 
 from secretsd.api.cryptography import OfCiphertext
@@ -12,11 +10,11 @@ from secretsd.domain.errors import (
     AccessDenied,
     ErrorKind,
     Internal,
-    InvalidState,
     SecretsdError,
     Throttled,
+    Unauthenticated,
 )
-from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
+from secretsd.domain.names import Resource
 from secretsd.domain.principals import HOST_ROOT, ROOT_ONLY, Principal
 from secretsd.operations import events, key_references
 from secretsd.operations.attempts import Attempts
@@ -26,14 +24,12 @@ from secretsd.operations.denials import denial
 from secretsd.operations.ids import new_request_id
 from secretsd.operations.limits import CallerLimits
 from secretsd.operations.parts import Parts
+from secretsd.operations.refusals import known, refused_early
 from secretsd.operations.registry import OPERATIONS, Operation
 from secretsd.operations.request_facts import SCHEDULED, RequestFacts
 from secretsd.operations.streams import Stream
-from secretsd.operations.tls_proofs import CertificateRefused
-from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Fence
 
-log = logging.getLogger("secretsd.pipeline")
 UNRECOGNISED = "Unrecognised"
 """The operation of an event about a request in which no operation could be recognised."""
 
@@ -81,11 +77,8 @@ class Pipeline:
             parts.storage.refresh()
             if self._in_flight > self._max_in_flight:
                 raise Throttled(retry_after_seconds=1)
-            if operation.name in ROOT_ONLY and caller.is_root:
-                principal = HOST_ROOT
-            else:
-                principal = await self._authenticator.principal(caller, now_ms)
-                self._authenticator.require_its_operation(principal, operation.name)
+            principal = await self._proved(operation, caller, now_ms)
+            if principal != HOST_ROOT:
                 parts.proof_uses.note(principal, now_ms, caller.source, operation.name)
                 self._limits.admit(principal)
             written = read()
@@ -106,13 +99,18 @@ class Pipeline:
                     # His own trail tells him no more: not what an alias of another account stands for.
                     call = self._call(operation, written, principal, request_id, facts, caller.source)
                     raise await self._denial(call, written) from None
-            answered = await self._attempts.handle(call, request)
+            admitted = call
+
+            async def still() -> None:
+                await self._require_still(admitted, caller, written)
+
+            answered = await self._attempts.handle(call, request, still)
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:  # noqa: BLE001  # whatever went wrong is told, counted and recorded, never lost
             if isinstance(answered, Stream):
                 answered.close()
-            return await self._refuse(operation, principal, call, request_id, now_ms, caller, _known(error))
+            return await self._refuse(operation, principal, call, request_id, now_ms, caller, known(error))
         finally:
             self._in_flight -= 1
         self._count(operation.name, "ok")
@@ -120,6 +118,25 @@ class Pipeline:
             answered.proved_by(lambda: self._authenticator.principal(caller, parts.clock.now_ms()))
             return Answer(request_id.hex(), stream=answered)
         return Answer(request_id.hex(), answered)
+
+    async def _proved(self, operation: Operation, caller: Caller, now_ms: int) -> Principal:
+        if operation.name in ROOT_ONLY and caller.is_root:
+            return HOST_ROOT
+        principal = await self._authenticator.principal(caller, now_ms)
+        self._authenticator.require_its_operation(principal, operation.name)
+        return principal
+
+    async def _require_still(self, call: Call, caller: Caller, written: Request) -> None:
+        """Raise where a call that had to wait is no longer its caller's to make: it would outlive what was revoked."""
+        now_ms = self.parts.clock.now_ms()
+        if await self._proved(call.operation, caller, now_ms) != call.principal:
+            raise Unauthenticated
+        try:
+            await self.parts.authorizer.require(
+                call.principal, call.operation.name, call.resource, call.facts.at(now_ms)
+            )
+        except AccessDenied:
+            raise await self._denial(call, written) from None
 
     async def _denial(self, call: Call, written: Request) -> AccessDenied:
         by_alias, asked = "alias/" in written.resource_path, (call.operation.name, call.resource, call.facts)
@@ -152,14 +169,19 @@ class Pipeline:
         call = self._call(operation, request, principal, request_id, facts, "schedule", fence)
         try:
             await parts.authorizer.require(principal, operation.name, call.resource, facts)
-            response = _whole(await self._attempts.handle(call, request))
+
+            async def still() -> None:
+                again = facts.at(parts.clock.now_ms())
+                await parts.authorizer.require(principal, operation.name, call.resource, again)
+
+            response = _whole(await self._attempts.handle(call, request, still))
             if not call.committed:
                 await parts.storage.audit.record(events.record(call.event("ok")))
         except Exception as error:
-            known = _known(error)
+            refused = known(error)
             caller = Caller("schedule")
-            await self._refuse(operation, principal, call, request_id, now_ms, caller, known)
-            raise known from error
+            await self._refuse(operation, principal, call, request_id, now_ms, caller, refused)
+            raise refused from error
         self._count(operation.name, "ok")
         return response
 
@@ -171,9 +193,11 @@ class Pipeline:
         try:
             self.parts.storage.refresh()
             principal = await self._authenticator.principal(caller, now_ms)
+            self._limits.admit(principal)
         except Exception as unproved:  # noqa: BLE001  # then it belongs to nobody, as the event will say
-            _known(unproved)
-        event = _orphan(UNRECOGNISED, principal, request_id, now_ms, caller, error, fields)
+            if isinstance(found := known(unproved), Throttled):
+                error = found
+        event = refused_early(UNRECOGNISED, principal, request_id, now_ms, caller, error, fields)
         return await self._recorded(event, error)
 
     def _call(
@@ -215,14 +239,14 @@ class Pipeline:
         if call is not None:
             event = call.event(error.kind.value)
         else:
-            event = _orphan(operation.name, principal, request_id, now_ms, caller, error, {})
+            event = refused_early(operation.name, principal, request_id, now_ms, caller, error, {})
         return await self._recorded(event, error)
 
     async def _recorded(self, event: AuditEvent, error: SecretsdError) -> Answer:
         try:
             await self.parts.storage.audit.record(events.record(event))
         except Exception as unrecorded:  # noqa: BLE001  # too many that wait, a fault of ours: no answer goes unrecorded
-            error = _known(unrecorded)
+            error = known(unrecorded)
         self._count(event.operation, error.kind.value)
         return Answer(event.id.hex(), error=error)
 
@@ -238,32 +262,3 @@ def _whole(answered: Response | Stream[Any]) -> Response:
         answered.close()
         raise Internal
     return answered
-
-
-def _orphan(
-    operation: str,
-    principal: Principal | None,
-    request_id: bytes,
-    now_ms: int,
-    caller: Caller,
-    error: SecretsdError,
-    fields: Mapping[str, str],
-) -> AuditEvent:
-    """The event of a request that was refused before anybody knew what it acts on."""
-    account = principal.account if principal else SYSTEM_ACCOUNT
-    proved = (str(principal.resource), principal.proof) if principal else ("", "")
-    kind = error.kind.value
-    if isinstance(error, CertificateRefused):
-        fields = {**fields, "certificate": error.reason}
-    return AuditEvent(request_id, now_ms, (account,), *proved, caller.source, operation, "", kind, fields)
-
-
-def _known(error: Exception) -> SecretsdError:
-    if isinstance(error, RotationFailed):
-        return InvalidState(f"cannot go on with the rotation: {error.reason}")
-    if isinstance(error, SecretsdError) and not isinstance(error, Internal):
-        return error
-    # Names and places only: an exception's text may quote what it choked on.
-    trail = [f"{frame.f_code.co_filename.rpartition('/')[2]}:{line}" for frame, line in walk_tb(error.__traceback__)]
-    log.error("cannot go on: %s at %s", type(error).__name__, " > ".join(trail[-8:]))
-    return error if isinstance(error, SecretsdError) else Internal()

@@ -30,7 +30,7 @@ from secretsd.operations.registry import operation, permissions
 from secretsd.ports.storage import ProofUse
 
 
-@operation("AssumeRole", "POST /v1/roles/{role}:assume", audited=("session_name", "duration_seconds"))
+@operation("AssumeRole", "POST /v1/roles/{role}:assume", audited=("session_name", "duration_seconds", "external_id"))
 async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleResponse:
     """Become a role for a while, of the caller's account or another one, as its trust policy allows."""
     account, name = call.resource.account, call.resource.path.removeprefix("role/")

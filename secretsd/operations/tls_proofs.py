@@ -84,8 +84,9 @@ class TlsProofs:
 
     async def binding(self, certificate: ClientCertificate, now_ms: int) -> Binding:
         """Whom the certificate leads to, in an account whose authority signed it; CertificateRefused for nobody."""
-        found = self._remembered.get(certificate.digest)
-        if found is None or not found.from_ms <= now_ms < found.until_ms:
+        if self.remembers(certificate, now_ms):
+            found = self._remembered[certificate.digest]
+        else:
             self._bound.pop(certificate.digest, None)
             found = await self._proven(certificate, now_ms)
         if found.reason:
@@ -100,10 +101,10 @@ class TlsProofs:
             self._anchors = self._generation, "".join(one.record.certificates for one in await self._trusted())
         return self._anchors
 
-    def knows(self, certificate: ClientCertificate, now_ms: int) -> bool:
-        """Whether it is known to lead to somebody, as far as memory tells."""
+    def remembers(self, certificate: ClientCertificate, now_ms: int) -> bool:
+        """Whether its chain is known to be good or bad, so that no signature has to be verified."""
         found = self._remembered.get(certificate.digest)
-        return found is not None and certificate.digest in self._bound and found.from_ms <= now_ms < found.until_ms
+        return found is not None and found.from_ms <= now_ms < found.until_ms
 
     async def _proven(self, certificate: ClientCertificate, now_ms: int) -> _Remembered:
         while True:

@@ -20,7 +20,7 @@ from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
-from secretsd.ports.storage import Delete, ProofUse
+from secretsd.ports.storage import Change, Delete, ProofUse, Unchanged
 
 
 def new_token(user: User, now_ms: int, expires_ms: int | None, access_key: str = "") -> tuple[TextValue, Token]:
@@ -32,6 +32,24 @@ def new_token(user: User, now_ms: int, expires_ms: int | None, access_key: str =
     made_ms = max(now_ms, user.created_ms)
     token = Token(token_digest(shown), new_id(), user.account, user.name, made_ms, expires_ms, access_key=access_key)
     return shown, token
+
+
+def lasts(token: Token, now_ms: int) -> bool:
+    """Whether it, or what a host gets for it, is good for longer than a session can be."""
+    longest_ms = MAX_SESSION_SECONDS * 1000
+    if token.expires_ms is None:
+        return True
+    if token.enrols_seconds:
+        return token.expires_ms > now_ms and token.enrols_seconds * 1000 > longest_ms
+    return token.expires_ms > now_ms + longest_ms
+
+
+def user_seen(call: Call, user: User, *, lasting: bool) -> Change:
+    """What is committed with a token of the user, so that it holds what was read of him.
+
+    With one that lasts his revision moves on: whoever makes him a service at once has to see it.
+    """
+    return call.replace(user, user) if lasting else Unchanged(user)
 
 
 async def require_room_for_token(call: Call, user: User) -> None:
@@ -56,8 +74,7 @@ async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenRe
     expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
     shown, token = new_token(user, call.time_ms, expires_ms)
     call.fields["token_id"] = token.id
-    call.rest_on(user)
-    await call.commit(call.add(token))
+    await call.commit(user_seen(call, user, lasting=lasts(token, call.time_ms)), call.add(token))
     return CreateTokenResponse(id=token.id, token=shown, expires_ms=expires_ms)
 
 

@@ -13,7 +13,7 @@ from secretsd.api.users import (
     UpdateUserRequest,
     UserDescription,
 )
-from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
+from secretsd.domain.credentials import Token
 from secretsd.domain.errors import InvalidState
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import User
@@ -21,6 +21,7 @@ from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.holders import inline_names, policy_to_hold
 from secretsd.operations.registry import operation
+from secretsd.operations.tokens import lasts
 from secretsd.ports.storage import Delete
 
 COUNTED = 100
@@ -112,10 +113,9 @@ async def delete_user(call: Call, request: DeleteUserRequest) -> DoneResponse:
 async def _require_nothing_standing(call: Call, user: User) -> None:
     """Raise InvalidState for a user with access keys, or with tokens that are good for longer than a session can be."""
     proofs = call.parts.storage.proofs
-    longest = call.time_ms + MAX_SESSION_SECONDS * 1000
     tokens = await proofs.tokens(call.account, user.name)
     left = (
-        _counted("lasting token", sum(token.expires_ms is None or token.expires_ms > longest for token in tokens)),
+        _counted("lasting token", sum(lasts(token, call.time_ms) for token in tokens)),
         _counted("access key", len(await proofs.access_keys(call.account, user.name))),
     )
     if any(left):

@@ -139,6 +139,18 @@ async def test_nothing_leads_to_somebody_who_goes_meanwhile(house, spaces, monke
     assert (answer[0], happened) == ("not-found", [True])
 
 
+async def test_who_is_bound_while_he_is_deleted_stays(house, spaces, monkeypatch):
+    """Else the binding would be left behind, and lead to the next user or role of that name."""
+    trust = document({"effect": "Deny", "action": ["AssumeRole"], "principal": ["*"]})
+    await house.call("CreateUser", spaces.boss, user="new")
+    await house.call("CreateRole", spaces.boss, role="new", trust=trust)
+    for number, (kind, delete) in enumerate({"user": "DeleteUser", "role": "DeleteRole"}.items()):
+        bind = partial(house.call, "CreateBinding", spaces.boss, proof=f"unix:uid/{2600 + number}", **{kind: "new"})
+        happened = overtaken(house, monkeypatch, bind)
+        answer = await told(house, delete, spaces.boss, **{kind: "new"})
+        assert (answer[0], happened) == ("invalid-state", [True])
+
+
 async def test_a_proof_leads_to_one_only(house, spaces):
     await house.call("CreateBinding", spaces.boss, proof=UNIT, user="app")
     answer = await told(house, "CreateBinding", spaces.boss, proof=UNIT, user="boss")

@@ -9,6 +9,7 @@ from secretsd.domain.names import Resource
 from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.lines import Lines
 from secretsd.testing.memory_keystore import MemoryKeyStore
+from secretsd.testing.policies import document
 from secretsd.testing.storage import temporary_storage
 
 AT_ONCE = 20
@@ -58,7 +59,7 @@ async def test_a_line_is_in_order_of_arrival_and_gone_with_the_last():
     lines, served = Lines(), []
 
     async def stand(number):
-        async with lines.turn(APP):
+        async with lines.turn(APP, "ann"):
             await asyncio.sleep(0)
             served.append(number)
 
@@ -70,6 +71,106 @@ async def test_a_line_is_in_order_of_arrival_and_gone_with_the_last():
     await asyncio.gather(*waiting, return_exceptions=True)
     assert served == [0, 1, 3, 4]
     assert not lines.forming(APP)
+
+
+async def test_in_a_line_everybody_has_one_turn_before_anybody_has_two():
+    lines, served, all_there = Lines(), [], asyncio.Event()
+
+    async def stand(who, number):
+        async with lines.turn(APP, who):
+            await all_there.wait()
+            served.append((who, number))
+
+    storm = [asyncio.create_task(stand("mallory", number)) for number in range(5)]
+    others = [asyncio.create_task(stand(who, number)) for number in range(2) for who in ("ann", "bob")]
+    await asyncio.sleep(0)
+    all_there.set()
+    await asyncio.gather(*storm, *others)
+    assert served[0] == ("mallory", 0)
+    assert [who for who, _ in served[1:7]] == ["mallory", "ann", "bob"] * 2
+    for who in ("mallory", "ann", "bob"):
+        numbers = [number for one, number in served if one == who]
+        assert numbers == sorted(numbers)
+
+
+async def test_who_leaves_in_the_moment_of_his_turn_passes_it_on():
+    lines, served = Lines(), []
+
+    async def stand(number, done=None):
+        async with lines.turn(APP, number):
+            if done is not None:
+                await done.wait()
+            served.append(number)
+
+    done = asyncio.Event()
+    first = asyncio.create_task(stand(0, done))
+    await asyncio.sleep(0)
+    leaving, staying = [asyncio.create_task(stand(number)) for number in (1, 2)]
+    await asyncio.sleep(0)
+    done.set()
+    await asyncio.sleep(0)  # the turn is the second one's now, who has not run since
+    assert first.done()
+    leaving.cancel()
+    await asyncio.gather(leaving, staying, return_exceptions=True)
+    assert (leaving.cancelled(), served) == (True, [0, 2])
+    assert not lines.forming(APP)
+
+    last = asyncio.create_task(stand(3, done := asyncio.Event()))
+    await asyncio.sleep(0)
+    leaving = asyncio.create_task(stand(4))
+    await asyncio.sleep(0)
+    done.set()
+    await asyncio.sleep(0)
+    assert last.done()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert not lines.forming(APP)
+
+
+WRITES = {"Effect": "Allow", "Action": "PutSecretValue", "Resource": "*"}
+TAGS = {"Effect": "Allow", "Action": "TagResource", "Resource": "*"}
+REVOCATIONS = {
+    "his policy": ("DetachPolicy", {"user": "ann", "policy": "of-ann"}),
+    "his token": ("DeleteToken", {"user": "ann"}),
+    "a denial": ("PutUserPolicy", {"user": "ann", "policy": "no", "document": document(WRITES | {"Effect": "Deny"})}),
+}
+
+
+@pytest.mark.parametrize("revocation", list(REVOCATIONS))
+async def test_who_is_stopped_while_his_calls_wait_has_no_turn_any_more(house, revocation):
+    """All of his calls were let in before, and wait in the line."""
+    await house.call("CreateSecret", name="app", text="start")
+    ann = await house.user("ann", WRITES)
+    storm = [asyncio.create_task(house.run("PutSecretValue", ann, name="app", text=str(one))) for one in range(60)]
+    await asyncio.wait(storm, return_when=asyncio.FIRST_COMPLETED)
+    operation, fields = REVOCATIONS[revocation]
+    if operation == "DeleteToken":
+        (token,) = (await house.call("ListTokens", user="ann")).tokens
+        fields = {**fields, "id": token.id}
+    await house.call(operation, **fields)
+    before = sum(one.done() for one in storm)
+    answers = await asyncio.gather(*storm)
+    after = [answer.error.kind.value if answer.error else "ok" for answer in answers]
+    # What is in the middle of being made may still be; what waits is not.
+    assert after.count("ok") <= before + 2, (before, after)
+    assert set(after) == {"ok", "unauthenticated" if operation == "DeleteToken" else "access-denied"}
+    assert before < 50
+    refused = next(answer for answer in answers if answer.error is not None)
+    assert len(await house.events(refused.request_id)) == 1
+
+
+async def test_who_revokes_does_not_stand_behind_all_calls_of_whom_he_revokes(house):
+    """A storm on the very user that is to be stopped: his administrator is second in line."""
+    ann = await house.user("ann", TAGS)
+    storm = [
+        asyncio.create_task(house.run("TagResource", ann, resource="user/ann", tags={"a": str(one)}))
+        for one in range(200)
+    ]
+    await asyncio.wait(storm, return_when=asyncio.FIRST_COMPLETED)
+    await house.call("DetachPolicy", user="ann", policy="of-ann")
+    assert sum(one.done() for one in storm) < 8
+    answers = await asyncio.gather(*storm)
+    assert sum(answer.error is None for answer in answers) < 10
 
 
 async def test_a_change_that_is_made_is_answered_so_though_the_storage_goes_away_right_after(house, monkeypatch):

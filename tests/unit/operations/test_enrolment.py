@@ -55,6 +55,20 @@ async def test_it_is_good_once(shop):
     assert [one.enrolment for one in listed.tokens] == [False]
 
 
+async def test_a_host_of_a_user_who_became_a_service_gets_nothing_that_lasts(shop):
+    """Nobody may become one while such a token is there; this one was there before that was looked at."""
+    made = await shop.call("CreateEnrolmentToken", user="shop", token_seconds=86_400)
+    user = await shop.parts.rows.user(shop.account, "shop")
+    service = replace(user, service=True, revision=user.revision + 1)
+    await shop.drop_record(user)
+    await shop.add_record(service)
+    answer = await told(shop, "EnrolHost", showing(made.token))
+    assert answer == (
+        "invalid-state",
+        "cannot enrol: the user has become a service since, whose tokens are not good for so long",
+    )
+
+
 async def test_of_many_at_once_one_gets_there(shop):
     made = await shop.call("CreateEnrolmentToken", user="shop")
     answers = await asyncio.gather(*(shop.run("EnrolHost", showing(made.token)) for _ in range(8)))

@@ -1,10 +1,12 @@
 """Limits as callers meet them: rates, quotas, and what follows when proofs fail."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
-from secretsd.domain.errors import Throttled
+from secretsd.domain.credentials import KeyPair
+from secretsd.domain.errors import InvalidRequest, Throttled
 from secretsd.domain.limits import Quotas
 from secretsd.domain.principals import Principal
 from secretsd.domain.sensitive import Plaintext
@@ -136,22 +138,64 @@ async def test_what_is_held_up_is_refused_at_once_and_recorded(house):
 def test_failures_count_for_the_uid_else_for_the_network_that_they_came_from(one, other, same):
     limits = CallerLimits(free_failed_proofs=1, now=Monotonic())
     limits.failed(one)
-    assert limits.held(one) == 1
-    assert (limits.held(other) > 0) is same
+    with pytest.raises(Throttled) as told:
+        limits.failed(one)
+    assert told.value.retry_after_seconds == 1
+    with pytest.raises(Throttled) if same else contextlib.nullcontext():
+        limits.failed(other)
 
 
-async def test_who_is_known_is_not_locked_out_by_a_neighbour_who_guesses(house):
-    """A good token that this worker has seen is let in; one that it has not seen yet waits, as every guess does."""
+def test_of_what_costs_signatures_so_many_a_second_are_looked_at_after_failures():
+    now = Monotonic()
+    limits = CallerLimits(free_failed_proofs=1, now=now)
+
+    def looks(way, times):
+        count = 0
+        for _ in range(times):
+            with contextlib.suppress(Throttled):
+                limits.look(way)
+                count += 1
+        return count
+
+    guessing, other = Way("192.0.2.1"), Way("192.0.2.2")
+    assert looks(guessing, 100) == 100
+    limits.failed(guessing)
+    assert (looks(guessing, 100), looks(other, 100)) == (10, 100)
+    now.now += 0.5
+    assert looks(guessing, 100) == 5
+    now.now += 1
+    assert looks(guessing, 100) == 100
+
+
+async def test_nobody_who_proves_himself_is_locked_out_by_a_neighbour_who_guesses(house):
+    """Whether or not this worker has seen him before."""
     known, fresh = await house.user("known"), await house.user("fresh")
-    now = limited(house, free_failed_proofs=1)
+    pair = await house.call("CreateAccessKey", user="fresh")
+    limited(house, free_failed_proofs=1)
     assert await kind(house, at("192.0.2.1", known.token)) == "ok"
     for token in NOBODYS[:5]:
         await kind(house, at("192.0.2.1", token))
     assert await kind(house, at("192.0.2.1", known.token)) == "ok"
-    assert await kind(house, at("192.0.2.1", fresh.token)) == "throttled"
-    assert await kind(house, at("192.0.2.2", fresh.token)) == "ok"
-    now.now += 31
     assert await kind(house, at("192.0.2.1", fresh.token)) == "ok"
+    shown = KeyPair(pair.access_key, Plaintext(pair.secret.reveal()))
+    assert await kind(house, at("192.0.2.1", None).showing(shown)) == "ok"
+    wrong = KeyPair(pair.access_key, Plaintext(b"A" * 43))
+    assert await kind(house, at("192.0.2.1", None).showing(wrong)) == "throttled"
+    assert await kind(house, at("192.0.2.2", None).showing(wrong)) == "unauthenticated"
+
+
+async def test_senseless_requests_count_as_others_do(house):
+    now = limited(house, requests_per_principal=2)
+    kinds = []
+    for _ in range(4):
+        answer = await house.pipeline.refuse(ROOT, InvalidRequest("cannot read the request"), {})
+        kinds.append(answer.error.kind.value)
+        (event,) = await house.events(answer.request_id)
+        assert event["outcome"] == kinds[-1]
+    assert kinds == ["invalid-request"] * 2 + ["throttled"] * 2
+    assert await kind(house, ROOT) == "throttled"
+    now.now += 1
+    assert await kind(house, ROOT) == "ok"
 
 
 async def test_who_shows_no_token_has_not_failed(house):

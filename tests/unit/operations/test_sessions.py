@@ -69,6 +69,7 @@ async def test_the_event_of_opening_tells_what_auditors_ask(house):
         "session_name": "build-7",
         "duration_seconds": 3600,
         "session": answer.response.access_key,
+        "external_id": "contract-1",
     }
     assert event["resource"] == f"secretsd:{house.account}:role/reader"
     assert answer.response.secret.reveal().decode() not in repr(event)

@@ -142,6 +142,44 @@ async def test_a_user_with_lasting_credentials_becomes_no_service(house, tools):
     assert (await house.call("UpdateUser", user="app", service=True)).service
 
 
+async def test_what_a_host_will_get_counts_as_lasting(house, tools):
+    await house.call("CreateUser", user="app")
+    await house.call("CreateEnrolmentToken", user="app", token_seconds=43_200)
+    await house.call("CreateEnrolmentToken", user="app", token_seconds=43_201, ttl_seconds=60)
+    with pytest.raises(tools.Failed, match="invalid-state") as refused:
+        await house.call("UpdateUser", user="app", service=True)
+    assert "1 lasting token;" in refused.value.error.message
+    house.clock.ms += 61_000
+    assert (await house.call("UpdateUser", user="app", service=True)).service
+
+
+@pytest.mark.parametrize(
+    ("made", "fields"),
+    [
+        ("CreateToken", {}),
+        ("CreateToken", {"ttl_seconds": 2 * DAY}),
+        ("CreateEnrolmentToken", {"token_seconds": 2 * DAY}),
+        ("CreateAccessKey", {}),
+    ],
+)
+async def test_a_user_who_gets_lasting_credentials_at_once_becomes_no_service(house, tools, monkeypatch, made, fields):
+    await house.call("CreateUser", user="app")
+    overtaken(house, monkeypatch, lambda: house.call(made, user="app", **fields))
+    with pytest.raises(tools.Failed, match="invalid-state"):
+        await house.call("UpdateUser", user="app", service=True)
+    assert not (await house.call("DescribeUser", user="app")).service
+
+
+@pytest.mark.parametrize(
+    ("made", "fields"), [("CreateToken", {}), ("CreateEnrolmentToken", {"token_seconds": 2 * DAY})]
+)
+async def test_nor_does_a_service_get_them(house, tools, monkeypatch, made, fields):
+    await house.call("CreateUser", user="app")
+    overtaken(house, monkeypatch, lambda: house.call("UpdateUser", user="app", service=True))
+    with pytest.raises(tools.Failed, match="invalid-state"):
+        await house.call(made, user="app", **fields)
+
+
 async def test_users_and_roles_are_tagged_and_conditions_see_it(house, tools):
     rule = {"condition": {"StringEquals": {"secretsd:PrincipalTag/team": "a"}}}
     ann = await house.user("ann", {**READ, **rule})
