@@ -138,7 +138,8 @@ class LimitSettings:
     )
     requests_per_account: float = setting(0.0, "The same for all users and roles of an account together.")
     free_failed_proofs: int = setting(
-        20, "After so many failed proofs from an address or uid whoever fails again waits, longer each time; 0 is no wait."
+        20,
+        "After so many failed proofs from an address or uid whoever fails again waits, longer each time; 0 is no wait.",
     )
 
 
