@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 
 from secretsd.domain.names import Resource
 
+COURTESIES, COURTESY_SECONDS = 8, 0.005
+"""How many turns a line is courteous after it lost, and for how long: a change takes about that."""
+
 
 class Lines:
     """One line a resource, there only while somebody stands in it. For the loop of one worker.
@@ -18,18 +21,18 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self._lines: dict[Resource, _Line] = {}
+        self._lines: dict[Resource, Line] = {}
 
     def forming(self, resource: Resource) -> bool:
         """True while somebody waits or has his turn: a newcomer should stand behind him."""
         return resource in self._lines
 
     @asynccontextmanager
-    async def turn(self, resource: Resource, who: Hashable) -> AsyncIterator[None]:
+    async def turn(self, resource: Resource, who: Hashable) -> AsyncIterator["Line"]:
         """Wait for one's turn, then have the resource to oneself among those who stand in line."""
         line = self._lines.get(resource)
         if line is None:
-            line = self._lines[resource] = _Line()
+            line = self._lines[resource] = Line()
         else:
             turn = line.joined(who)
             try:
@@ -39,7 +42,7 @@ class Lines:
                     self._pass_on(resource)
                 raise
         try:
-            yield
+            yield line
         finally:
             self._pass_on(resource)
 
@@ -48,11 +51,25 @@ class Lines:
             del self._lines[resource]
 
 
-class _Line:
+class Line:
     """Who waits behind the one whose turn it is; whose next call is due stands first."""
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._courtesies = 0
+
+    def lost(self) -> None:
+        """Tell that another worker was faster: for some turns now its line goes first."""
+        self._courtesies = COURTESIES
+
+    async def courtesy(self) -> None:
+        """Let another worker's line go first where there is one.
+
+        Whoever lost tries again at once, and would lose each time against a line that has always one ready to go.
+        """
+        if self._courtesies:
+            self._courtesies -= 1
+            await asyncio.sleep(COURTESY_SECONDS)
 
     def joined(self, who: Hashable) -> asyncio.Future[None]:
         """Done when it is his turn; cancelled where he left before."""

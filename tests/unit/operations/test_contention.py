@@ -7,7 +7,7 @@ import pytest
 from secretsd.domain.errors import StorageUnavailable, Throttled
 from secretsd.domain.names import Resource
 from secretsd.operations.bootstrap import ensure_first_account
-from secretsd.operations.lines import Lines
+from secretsd.operations.lines import COURTESIES, COURTESY_SECONDS, Lines
 from secretsd.testing.memory_keystore import MemoryKeyStore
 from secretsd.testing.policies import document
 from secretsd.testing.storage import temporary_storage
@@ -171,6 +171,36 @@ async def test_who_revokes_does_not_stand_behind_all_calls_of_whom_he_revokes(ho
     assert sum(one.done() for one in storm) < 8
     answers = await asyncio.gather(*storm)
     assert sum(answer.error is None for answer in answers) < 10
+
+
+async def test_nor_behind_those_of_another_worker(tmp_path, tools):
+    async with temporary_storage(tmp_path / "storage") as one, temporary_storage(tmp_path / "storage") as other:
+        keystore = MemoryKeyStore()
+        stormed, quiet = [tools.House(storage, keystore) for storage in (one, other)]
+        stormed.account = quiet.account = await ensure_first_account(stormed.parts, (), "test")
+        ann = await stormed.user("ann", TAGS)
+        storm = [
+            asyncio.create_task(stormed.run("TagResource", ann, resource="user/ann", tags={"a": str(one)}))
+            for one in range(200)
+        ]
+        await asyncio.wait(storm, return_when=asyncio.FIRST_COMPLETED)
+        await quiet.call("DetachPolicy", user="ann", policy="of-ann")
+        assert sum(one.done() for one in storm) < 40
+        answers = await asyncio.gather(*storm)
+        assert {answer.error.kind.value for answer in answers if answer.error} == {"access-denied"}
+
+
+async def test_a_line_that_lost_is_courteous_for_some_turns():
+    lines, took = Lines(), []
+    async with lines.turn(APP, "ann") as line:
+        for lost in (False, True):
+            if lost:
+                line.lost()
+            for _ in range(COURTESIES + 1):
+                began = asyncio.get_running_loop().time()
+                await line.courtesy()
+                took.append(asyncio.get_running_loop().time() - began >= COURTESY_SECONDS / 2)
+    assert took == [False] * (COURTESIES + 1) + [True] * COURTESIES + [False]
 
 
 async def test_a_change_that_is_made_is_answered_so_though_the_storage_goes_away_right_after(house, monkeypatch):
