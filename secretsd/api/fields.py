@@ -10,6 +10,7 @@ from msgspec import Meta
 from secretsd.domain.names import (
     ALIAS_PATTERN,
     KEY_ID_PATTERN,
+    LAST_MS,
     NAME_PATTERN,
     SEGMENT,
     STAGE_PATTERN,
@@ -91,7 +92,9 @@ TagKeys = Annotated[tuple[TagKey, ...], Meta(min_length=1, max_length=50)]
 Tags = Annotated[Mapping[TagKey, Annotated[str, Meta(max_length=256)]], Meta(max_length=50)]
 Limit = Annotated[int, Meta(ge=1, le=100, description="Most items in one page.")]
 PageToken = Annotated[str, Meta(max_length=2048, description="The `next_token` of the page before.")]
-Milliseconds = Annotated[int, Meta(ge=0, le=2**53, description="Milliseconds since 1970-01-01 UTC.")]
+Milliseconds = Annotated[
+    int, Meta(ge=0, le=LAST_MS, description="Milliseconds since 1970-01-01 UTC, within the year 9999 at most.")
+]
 
 
 def read_value(kind: type, found: Any) -> Any:

@@ -6,12 +6,19 @@ from msgspec import Meta
 
 from secretsd.api.fields import Request, Response
 from secretsd.api.policies import Document
+from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, SEGMENT
 
 
 class OfPolicyOfResource(Request, frozen=True, kw_only=True):
     """A request about the policy of `secret/<name>`, `key/<id>`, or a key as `alias/<name>`."""
 
-    resource: Annotated[str, Meta(pattern=r"^(?:secret|key|alias)/", max_length=520)]
+    resource: Annotated[
+        str,
+        Meta(
+            pattern=rf"^(?:secret/{SEGMENT}(?:/{SEGMENT})*|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})$(?![\s\S])",
+            max_length=520,
+        ),
+    ]
 
     @property
     def resource_path(self) -> str:

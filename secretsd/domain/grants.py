@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from secretsd.domain.conditions import Compiled, Condition
+from secretsd.domain.names import LAST_MS
 from secretsd.domain.policy_rules import Applying, Who
 
 GRANT_OPERATIONS = frozenset({
@@ -91,7 +92,7 @@ class ReadyGrant:
 
 
 def _expiry(grant: Grant) -> tuple[Condition, ...]:
-    if grant.expires_ms is None:
+    if grant.expires_ms is None or grant.expires_ms > LAST_MS:
         return ()
     moment = _EPOCH + timedelta(milliseconds=grant.expires_ms)
     return (Condition("DateLessThan", "secretsd:CurrentTime", (moment.isoformat(timespec="milliseconds"),)),)

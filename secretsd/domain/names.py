@@ -8,6 +8,9 @@ from secretsd.domain.errors import InvalidRequest
 SYSTEM_ACCOUNT = "system"
 """The account that owns accounts, targets, proof spaces and the log; no `*` reaches into it (SECURITY 13)."""
 
+LAST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, as milliseconds since 1970: later moments have no name (RFC 3339)."""
+
 MAX_NAME_LENGTH = 512
 # A segment is neither empty nor "." nor ".."; the last look-ahead keeps "$" from passing over a final line break.
 SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_+=.@!-]+"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent, ChangedRow
 from secretsd.domain.credentials import Token
-from secretsd.domain.errors import StorageUnavailable
+from secretsd.domain.errors import Internal, StorageUnavailable
 from secretsd.domain.keys import CMK
 from secretsd.domain.limits import over_quota
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import HOST_ROOT, Principal, User
+from secretsd.domain.principals import HOST_ROOT, Account, Principal, User
 from secretsd.domain.records import RECORDS, Record, key_of
 from secretsd.domain.secrets import Secret
 from secretsd.operations import events
@@ -102,6 +102,7 @@ class Call:
     async def commit(self, *changes: Change) -> None:
         """Write the changes and this call's event in one unit of work, durably; or raise and leave nothing."""
         rows = tuple(_row(change) for change in changes if not isinstance(change, _CHANGES_NOTHING))
+        self._require_within_walls(changes)
         # Taken away first: what loses is made again from what is read then.
         rests_on, self._rests_on = self._rests_on, []
         parts = (*rests_on, *changes, *self._quotas(changes))
@@ -112,6 +113,13 @@ class Call:
         # it trusts a cache; this one's change is made, and its answer has to say so.
         with contextlib.suppress(StorageUnavailable):
             self.parts.storage.refresh()
+
+    def _require_within_walls(self, changes: tuple[Change, ...]) -> None:
+        """Raise Internal for a change in an account in which nothing was authorised, whatever led there."""
+        accounts = {self.account, self.resource.account, *self.concerned}
+        for change in changes:
+            if not isinstance(change, _CHANGES_NOTHING) and _account(change) not in accounts:
+                raise Internal
 
     async def require_room(self, kind: type[Record]) -> None:
         """Raise LimitExceeded where the caller's account has all it may have of a kind of record.
@@ -154,6 +162,13 @@ class Call:
             self.fields,
             changes,
         )
+
+
+def _account(change: Add | Replace | Delete | DeleteVersions | DeleteSteps) -> str:
+    if isinstance(change, DeleteVersions | DeleteSteps):
+        return change.account
+    record = change.before if isinstance(change, Replace) else change.record
+    return record.id if isinstance(record, Account) else record.account
 
 
 def _row(change: Add | Replace | Delete | DeleteVersions | DeleteSteps) -> ChangedRow:

@@ -1,6 +1,7 @@
 """Operations on grants: what the owner of a key lets others do with it, passed on, taken back and given up."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from secretsd.api.fields import DoneResponse
 from secretsd.api.grants import (
@@ -104,7 +105,7 @@ async def _passed_on(call: Call, grant: Grant, there: list[Grant]) -> Grant:
     decision = await authorizer.decide_as_if(call.principal, "CreateGrant", resource, call.facts, without_grants)
     if decision.allowed:
         return grant
-    own = [one for one in there if _is_grantee(call, one) and not _is_over(one, call.time_ms)]
+    own = [one for one in there if await _lets(call, one, "CreateGrant") and not _is_over(one, call.time_ms)]
     parent = parent_of(grant, own)
     call.rest_on(parent)  # one that is revoked meanwhile has nothing to pass on
     return replace(grant, parent=parent.id)
@@ -133,18 +134,16 @@ async def list_retirable_grants(call: Call, request: ListRetirableGrantsRequest)
 @operation("RevokeGrant", "POST /v1/keys/{key}:revoke-grant", audited=("grant",))
 async def revoke_grant(call: Call, request: RevokeGrantRequest) -> EndedGrantsResponse:
     """Take a grant back, and all that was passed on of it, at once on every node."""
-    grant, there = await _grant(call, request)
-    return await _end(call, grant, there)
+    return await _end(call, await _grant(call, request))
 
 
 @operation("RetireGrant", "POST /v1/keys/{key}:retire-grant", audited=("grant",))
 async def retire_grant(call: Call, request: RetireGrantRequest) -> EndedGrantsResponse:
     """Give a grant up, as its retiring principal, as its grantee where it says so, or as who may revoke it."""
-    grant, there = await _grant(call, request)
-    may_give_up = "RetireGrant" in grant.operations and _is_grantee(call, grant)
-    if not may_give_up and grant.retiring != str(call.principal.resource):
-        await call.require("RevokeGrant", _key(grant))
-    return await _end(call, grant, there)
+    found = await _grant(call, request)
+    if not await _lets(call, found.grant, "RetireGrant"):
+        await call.require("RevokeGrant", _key(found.grant))
+    return await _end(call, found)
 
 
 @operation("ExpireGrant", None, audited=("grant",))
@@ -157,12 +156,20 @@ async def expire_grant(call: Call, request: OfGrant) -> DoneResponse:
     return DoneResponse()
 
 
-async def _grant(call: Call, request: OfGrant) -> tuple[Grant, list[Grant]]:
-    """The grant, and all those on its key."""
-    there = await _grants(call, await find_key(call, request.key))
+class _Found(NamedTuple):
+    """A grant, and all those on its key, which was read before them."""
+
+    grant: Grant
+    key: CMK
+    there: list[Grant]
+
+
+async def _grant(call: Call, request: OfGrant) -> _Found:
+    key = await find_key(call, request.key)
+    there = await _grants(call, key)
     for grant in there:
         if grant.id == request.grant:
-            return grant, there
+            return _Found(grant, key, there)
     raise NotFound("cannot find the grant")
 
 
@@ -170,9 +177,11 @@ async def _grants(call: Call, key: CMK) -> list[Grant]:
     return list(await call.parts.storage.grants.grants(key.account, key.id, "", MAX_GRANTS))
 
 
-async def _end(call: Call, grant: Grant, there: list[Grant]) -> EndedGrantsResponse:
-    ended = with_descendants(grant, there)
-    call.fields["grantee"] = grant.grantee
+async def _end(call: Call, found: _Found) -> EndedGrantsResponse:
+    ended = with_descendants(found.grant, found.there)
+    call.fields["grantee"] = found.grant.grantee
+    # What is passed on of it meanwhile moves the key's revision: then it is looked for again, and ends as well.
+    call.rest_on(found.key)
     await call.commit(*map(Delete, ended))
     return EndedGrantsResponse(grants=tuple(one.id for one in ended))
 
@@ -181,8 +190,9 @@ def _key(grant: Grant) -> Resource:
     return Resource(grant.account, f"key/{grant.key_id}")
 
 
-def _is_grantee(call: Call, grant: Grant) -> bool:
-    return grant.grantee in (call.principal.account, str(call.principal.resource))
+async def _lets(call: Call, grant: Grant, operation: str) -> bool:
+    """Whether the grant lets the caller do that, as he is meant and not one of his name before; context aside."""
+    return grant.ready().applying(operation, await call.parts.authorizer.rules.who(call.principal)) is not None
 
 
 def _is_over(grant: Grant, now_ms: int) -> bool:

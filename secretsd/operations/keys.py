@@ -116,8 +116,12 @@ async def find_key(call: Call, reference: str) -> CMK:
 
     NotFound, whose sentence repeats nothing that the caller wrote.
     """
+    account, key_id = owner_and_id(call.account, reference)
+    # Whatever a request makes of a reference: nothing was authorised there.
+    if account not in (call.account, call.resource.account, *call.concerned):
+        raise NotFound("cannot find the key")
     try:
-        return await call.parts.rows.key(*owner_and_id(call.account, reference))
+        return await call.parts.rows.key(account, key_id)
     except NotFound:
         raise NotFound("cannot find the key") from None
 

@@ -20,7 +20,6 @@ from secretsd.domain.policy_document import DocumentKind
 from secretsd.domain.policy_rules import Rules
 from secretsd.domain.secrets import Secret
 from secretsd.operations.call import Call
-from secretsd.operations.keys import find_key
 from secretsd.operations.registry import operation, permissions
 from secretsd.ports.storage import Delete
 
@@ -83,7 +82,12 @@ async def _resource(call: Call, request: OfPolicyOfResource) -> CMK | Secret:
     kind, _, name = request.resource.partition("/")
     if kind == "secret":
         return await call.parts.rows.secret(call.account, require_name(name, "name of the secret"))
-    key = await find_key(call, name)
+    if kind == "alias":  # one that leads nowhere
+        raise NotFound("cannot find the key")
+    try:
+        key = await call.parts.rows.key(call.account, name)
+    except NotFound:
+        raise NotFound("cannot find the key") from None
     key.require_present()
     return key
 

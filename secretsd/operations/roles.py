@@ -65,6 +65,8 @@ async def create_role(call: Call, request: CreateRoleRequest) -> RoleDescription
         max_session_seconds=request.max_session_seconds,
         tags=request.tags,
     )
+    # Others may trust that name still, for the role that had it before.
+    await require_operator_for_holder(call, role)
     await call.commit(call.add(role))
     return describe_role(role)
 

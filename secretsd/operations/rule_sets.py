@@ -70,6 +70,10 @@ class RuleSets:
             sides = as_if(sides)
         return sides.narrowed(Who(principal.account, principal.path, identity.since_ms), permission, resource)
 
+    async def who(self, principal: Principal) -> Who:
+        """The principal as policies and grants name him."""
+        return Who(principal.account, principal.path, (await self._of(principal)).since_ms)
+
     async def _sides(self, principal: Principal, identity: _Identity, resource: Resource, owners: OwnersSide) -> Sides:
         """All that speaks about the two. What is attached and missing leaves a principal nothing at all."""
         session = None
@@ -144,7 +148,8 @@ class RuleSets:
             match kind:
                 case "key":
                     found = await self._rows.grants(resource.account, name, MAX_GRANTS)
-                    grants = tuple(map(ReadyGrant, found))
+                    there = {"", *(grant.id for grant in found)}
+                    grants = tuple(ReadyGrant(grant) for grant in found if grant.parent in there)
                     key = await self._rows.key(resource.account, name)
                     return OwnersSide(await self._policy_of(key, resource.path), grants)
                 case "secret" if not name.endswith("*"):

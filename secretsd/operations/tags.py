@@ -52,6 +52,8 @@ async def _tagged(call: Call, request: OfTagged) -> Secret | CMK | User | Role:
         await require_operator_for_holder(call, holder)
         return holder
     if kind != "secret":
+        if kind == "alias":  # one that leads nowhere
+            raise NotFound("cannot find the key")
         try:
             key = await call.parts.rows.key(call.account, name)
         except NotFound:

@@ -20,6 +20,7 @@ from secretsd.domain.principals import User
 from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.holders import inline_names, policy_to_hold
+from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
 from secretsd.operations.tokens import lasts
 from secretsd.ports.storage import Delete
@@ -57,6 +58,8 @@ async def create_user(call: Call, request: CreateUserRequest) -> UserDescription
         service=request.service,
         description=request.description,
     )
+    # Others may trust that name still, for the user who had it before.
+    await require_operator_for_holder(call, user)
     await call.commit(call.add(user))
     return describe_user(user)
 

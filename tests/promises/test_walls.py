@@ -163,6 +163,17 @@ async def test_both_sides_let_through_what_is_listed_and_nothing_else(walls: Wal
     }  # fmt: skip
 
 
+async def test_what_is_thrown_is_well_formed(walls: Walls) -> None:
+    """Its owner throws the same at what is his: what is refused for its form alone tells nothing about a wall."""
+    walls.caller = walls.vendor.boss
+    for operation in REACHABLE.values():
+        outcomes = set()
+        for request, _ in requests(operation, walls.victim):
+            error = (await walls.run(operation, request)).error
+            outcomes.add("ok" if error is None else error.kind.value)
+        assert outcomes - {"invalid-request", "invalid-policy", "internal"}, operation.name
+
+
 async def test_a_refused_use_that_names_the_other_account_is_in_its_view(walls: Walls) -> None:
     await walls.let_in(caller=True, owner=False)
     for name in ("Encrypt", "DisableKey", "GetSecretValue", "ScheduleKeyDeletion"):

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import inspect
 
 from secretsd.api.fields import Request, read_value
@@ -12,6 +14,15 @@ from secretsd.operations.registry import Operation
 from secretsd.testing.policies import document
 
 READ = {"effect": "Allow", "action": ["*"], "resource": ["*"]}
+_RSA = generate_private_key(65537, 2048).public_key()
+_PUBLIC_KEY = base64.b64encode(_RSA.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+_OF_OPERATION: Mapping[str, Mapping[str, Any]] = {
+    "PutResourcePolicy": {"document": document({"effect": "Allow", "action": ["*"], "principal": ["*"]})},
+    "CreateBinding": {"role": None},
+    "ExportDataKey": {"public_key": _PUBLIC_KEY},
+    "GenerateAndExportDataKey": {"public_key": _PUBLIC_KEY},
+}
+"""Where a field means another thing than it does elsewhere."""
 
 
 class NoRecipe(Exception):
@@ -19,15 +30,19 @@ class NoRecipe(Exception):
 
 
 def requests(operation: Operation, victim: Mapping[str, str]) -> Iterator[tuple[Request, str]]:
-    """Each request once, and as JSON: by plain names, as if they were of the caller's account; in full; by alias."""
+    """Each request once, and as JSON.
+
+    By plain names, as if they were of the caller's account; in full; by alias; in full where a plain name belongs.
+    """
     seen = set()
-    for spelling in (_plain(victim), _in_full(victim), _by_alias(victim)):
+    for spelling in (_plain(victim), _in_full(victim), _by_alias(victim), *_nested(victim)):
         fields = {}
         for part in cast(inspect.StructType, inspect.type_info(operation.request)).fields:
             if part.name in spelling:
                 fields[part.name] = spelling[part.name]
             elif part.required:
                 fields[part.name] = sample(operation.name, part.name, part.type)
+        fields |= _OF_OPERATION.get(operation.name, {})
         written = _fitting(operation.request, fields, _plain(victim))
         text = msgspec.json.encode(written, order="sorted").decode()
         if text not in seen:
@@ -111,6 +126,18 @@ def _by_alias(victim: Mapping[str, str]) -> dict[str, Any]:
     for field in ("key", "destination_key", "key_id"):
         full[field] = f"{before}alias/{victim['alias']}"
     return full | {"resource": f"alias/{victim['alias']}"}
+
+
+def _nested(victim: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    before, plain = f"secretsd:{victim['account']}:", _plain(victim)
+    for kind in ("key", "secret", "alias", "user", "role"):
+        yield plain | {"resource": f"{kind}/{before}{kind}/{victim[kind]}"}
+    named = {
+        field: f"{field}/{before}{field}/{victim[field]}" for field in ("user", "group", "role", "policy", "alias")
+    }
+    for field in ("key", "destination_key", "key_id"):
+        named[field] = f"key/{before}key/{victim['key']}"
+    yield plain | named | {"name": f"secret/{before}secret/{victim['secret']}"}
 
 
 def sample(operation: str, name: str, kind: inspect.Type) -> Any:

@@ -3,10 +3,12 @@
 import asyncio
 import typing
 
+import msgspec
 import pytest
 
-from secretsd.api.grants import GrantedOperation
+from secretsd.api.grants import CreateGrantRequest, GrantedOperation
 from secretsd.domain.grants import GRANT_OPERATIONS
+from secretsd.domain.names import LAST_MS
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import grants as grant_operations
 from secretsd.operations.authenticator import Caller
@@ -59,6 +61,16 @@ async def test_who_takes_a_name_later_has_none_of_its_grants(house, vendor, key,
     assert await outcome(house, "RetireGrant", new, key=full(house, key), grant=made.id) == "access-denied"
     await grant(grantee=name)
     assert await encrypts(house, new, key)
+
+
+async def test_a_time_that_no_calendar_has_is_refused_and_harms_no_key(house, vendor, key, grant):
+    far = {"grantee": APP, "operations": ("Encrypt",), "expires_ms": LAST_MS + 1}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"key": key, **far}, CreateGrantRequest)
+    await grant(expires_ms=LAST_MS)
+    stored = await grant(**far)  # as one from before that was looked at
+    assert await encrypts(house, vendor.app, key)
+    assert (await house.call("RevokeGrant", key=key, grant=stored.id)).grants == (stored.id,)
 
 
 async def test_the_context_is_constrained_to_the_whole_or_to_a_part(house, vendor, key, grant):

@@ -85,3 +85,31 @@ async def test_what_is_passed_on_while_its_parent_is_revoked_is_not_there(
         await grant(grantee=BOSS, caller=vendor.app)
     assert happened == [True]
     assert await listed(house, key) == []
+
+
+@pytest.mark.parametrize("end", ["RevokeGrant", "RetireGrant"])
+async def test_what_is_passed_on_while_its_parent_is_sought_out_ends_with_it(
+    house, vendor, key, grant, monkeypatch, end
+):
+    """Read before and committed after: else the child would stay, of a parent that is gone."""
+    parent = await grant(("Encrypt", "CreateGrant"))
+    happened = overtaken(house, monkeypatch, lambda: grant(grantee=BOSS, caller=vendor.app))
+    ended = await house.call(end, key=key, grant=parent.id)
+    assert (len(ended.grants), happened) == (2, [True])
+    assert await listed(house, key) == []
+    assert not await encrypts(house, vendor.boss, key)
+
+
+async def test_who_takes_a_name_later_passes_nothing_on_of_what_was_granted_before(house, vendor, key, grant, tools):
+    """He may make grants by one of his own, which gives him no more than it says."""
+    name = f"secretsd:{VENDOR}:user/temp"
+    await house.call("CreateUser", vendor.boss, user="temp")
+    await grant(("Encrypt", "Decrypt", "CreateGrant"), grantee=name)
+    await house.call("DeleteUser", vendor.boss, user="temp")
+    house.clock.ms += MINUTE_MS
+    temp = await vendor.user("temp", {"effect": "Allow", "action": ["*"], "resource": [full(house, key)]})
+    await grant(("DescribeKey", "CreateGrant"), grantee=name)
+    with pytest.raises(tools.Failed, match="access-denied"):
+        await grant(("Encrypt", "Decrypt"), grantee=name, caller=temp)
+    assert not await encrypts(house, temp, key)
+    assert (await grant(("DescribeKey",), grantee=BOSS, caller=temp)).parent

@@ -2,8 +2,10 @@
 
 import json
 
+import msgspec
 import pytest
 
+from secretsd.api.resource_policies import PutResourcePolicyRequest
 from secretsd.ports.storage import Delete, UnitOfWork
 from secretsd.testing import samples
 from secretsd.testing.policies import document
@@ -111,6 +113,21 @@ async def test_what_is_no_policy_of_a_resource_is_refused_with_its_line(app, too
 async def test_there_is_no_policy_of_what_is_not_there(house, tools, resource):
     with pytest.raises(tools.Failed, match="not-found"):
         await house.call("PutResourcePolicy", resource=resource, document=READ)
+
+
+async def test_another_accounts_key_has_the_policy_that_its_owner_puts(house):
+    """Whoever may do everything in his own account names it in full where a name of his own belongs."""
+    vendor = await Vendor(house).settle()
+    key = (await house.call("CreateKey")).id
+    await house.call("PutResourcePolicy", resource=f"key/{key}", document=READ)
+    resource = f"key/secretsd:{house.account}:key/{key}"
+    fields = {"resource": resource, "document": READ, "bypass_lockout_check": True}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(fields, PutResourcePolicyRequest)
+    before = await house.storage.grants.policy(house.account, f"key/{key}")
+    assert await outcome(house, "PutResourcePolicy", vendor.boss, **fields) == "not-found"
+    assert await outcome(house, "DeleteResourcePolicy", vendor.boss, resource=resource) == "not-found"
+    assert await house.storage.grants.policy(house.account, f"key/{key}") == before
 
 
 async def test_a_secrets_policy_ends_with_it(app):
