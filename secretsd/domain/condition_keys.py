@@ -43,7 +43,9 @@ CONDITION_KEYS = {
     "secretsd:RequestTag": ConditionKey(KeyType.STRING, "a tag that the request sets", family=True),
     "secretsd:TagKeys": ConditionKey(KeyType.STRING, "the names of the tags that the request sets", many=True),
     "secretsd:PermissionsBoundary": ConditionKey(
-        KeyType.STRING, "the name of the boundary that the request sets; where it sets none, that of the user or role"
+        KeyType.STRING,
+        "the name of the boundary of the user or role; of a new one that which the request sets; missing where a "
+        "request sets another one than is there",
     ),
     "secretsd:EncryptionContext": ConditionKey(KeyType.STRING, "a value of the encryption context", family=True),
     "secretsd:EncryptionContextKeys": ConditionKey(

@@ -107,8 +107,8 @@ class Authorizer:
             pass
         return _NO_TAGS
 
-    async def boundary(self, resource: Resource) -> str:
-        """The name of a user's or role's boundary, "" where there is none."""
+    async def boundary(self, resource: Resource) -> str | None:
+        """The name of a user's or role's boundary, "" for none; None where it is no user or role, or not there."""
         kind, _, name = resource.path.partition("/")
         try:
             match kind:
@@ -118,7 +118,7 @@ class Authorizer:
                     return (await self._rows.role(resource.account, name)).boundary
         except NotFound:
             pass
-        return ""
+        return None
 
     def _changed(self, names: Sequence[RecordName]) -> None:
         if not names:

@@ -71,6 +71,9 @@ async def list_bindings(call: Call, request: ListBindingsRequest) -> ListBinding
 async def _holder(call: Call, request: CreateBindingRequest) -> User | Role:
     if (request.user is None) == (request.role is None):
         raise InvalidRequest("cannot bind the proof: it leads to either a user or a role")
+    # The right to a proof is none to be everybody: who binds it to somebody can be him.
+    path = f"role/{request.role}" if request.user is None else f"user/{request.user}"
+    await call.require(call.operation.name, Resource(call.account, path))
     if request.user is not None:
         return await call.parts.rows.user(call.account, request.user)
     return await call.parts.rows.role(call.account, request.role or "")

@@ -55,7 +55,7 @@ class KnownOfResource:
             return cls(None, None, resource, now_ms)
         operation = OPERATIONS.get(action)
         sets_one = operation is not None and "boundary" in operation.request.__struct_fields__
-        boundary = None if sets_one else await authorizer.boundary(resource)
+        boundary = None if sets_one else await authorizer.boundary(resource) or ""
         return cls(await authorizer.tags(resource), boundary, resource, now_ms)
 
     def to(

@@ -25,7 +25,7 @@ class RequestFacts:
         self.now_ms = now_ms
         self._resource: Resource | None = None
         self._principal_tags = self._resource_tags = _NO_TAGS
-        self._boundary = ""
+        self._boundary: str | None = None
 
     @property
     def way(self) -> "Way":
@@ -37,9 +37,12 @@ class RequestFacts:
         resource: Resource,
         principal_tags: Mapping[str, str],
         resource_tags: Mapping[str, str],
-        boundary: str = "",
+        boundary: str | None = None,
     ) -> "RequestFacts":
-        """The same request, asked about that resource; `boundary` is that of the user or role, "" for none."""
+        """The same request, asked about that resource.
+
+        `boundary` is that of the user or role, "" for none; None where it is no user or role, or is not there yet.
+        """
         facts = RequestFacts(self._principal, self._way, self._request, self.now_ms)
         facts._resource, facts._principal_tags, facts._resource_tags = resource, principal_tags, resource_tags
         facts._boundary = boundary
@@ -90,10 +93,14 @@ class RequestFacts:
         return tuple(found) or None
 
     def _permissions_boundary(self) -> Found:
-        """A request that could set one and does not sets none, whatever bounds the user that is there already."""
-        if hasattr(self._request, "boundary"):
-            return _text(self._request.boundary or "")
-        return _text(self._boundary)
+        """A request that could set one and does not sets none; who is there already has to be bounded by it as well.
+
+        Else whoever may put a boundary, the right one alone, could put it on his own administrator.
+        """
+        if not hasattr(self._request, "boundary"):
+            return _text(self._boundary or "")
+        boundary = self._request.boundary or ""
+        return _text(boundary) if self._boundary in (None, boundary) else None
 
     def _tag_keys(self) -> Found:
         return tuple(self._mapping("tags")) or self._named("tag_keys")

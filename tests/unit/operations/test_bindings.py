@@ -24,6 +24,15 @@ async def test_whoever_may_bind_for_the_operator_alone_makes_nobody_of_his_accou
     assert (await told(house, "CreateBinding", olga, proof="unix:uid/3500", user="admin"))[0] == "access-denied"
 
 
+async def test_whoever_may_bind_a_proof_needs_to_be_allowed_whom_it_leads_to(house, spaces):
+    bind = {"effect": "Allow", "action": ["CreateBinding"], "resource": ["binding/*", "user/app"]}
+    deputy = await spaces.user("deputy", bind)
+    answer = await told(house, "CreateBinding", deputy, proof=UNIT, user="boss")
+    assert answer[0] == "access-denied"
+    assert await told(house, "CreateBinding", deputy, proof=UNIT, user="nobody") == answer
+    assert (await house.call("CreateBinding", deputy, proof=UNIT, user="app")).user == "app"
+
+
 async def test_the_unit_proves_before_the_uid(house, spaces):
     await house.call("CreateBinding", spaces.boss, proof=UNIT, user="app")
     await house.call("CreateBinding", spaces.boss, proof="unix:uid/2500", user="boss")

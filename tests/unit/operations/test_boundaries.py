@@ -89,14 +89,30 @@ async def test_a_deputy_gives_policies_to_who_is_bounded_alone(app, tools, deput
                 await app.call(operation, deputy, user=user, **fields)
 
 
+async def test_a_deputy_bounds_nobody_who_is_not_his(app, tools, deputy):
+    """Else he would make himself a token of his administrator, and have it when that one is freed again."""
+    await app.call("CreateUser", user="chief")
+    await app.call("CreateUser", user="kept", boundary="other")
+    await app.call("CreateRole", role="chiefs", trust=document(TRUST))
+    bounding = (
+        ("PutUserPermissionsBoundary", {"user": "chief"}),
+        ("PutUserPermissionsBoundary", {"user": "kept"}),
+        ("PutRolePermissionsBoundary", {"role": "chiefs"}),
+    )
+    for operation, fields in bounding:
+        with pytest.raises(tools.Failed, match="access-denied"):
+            await app.call(operation, deputy, **fields, boundary="bounds")
+    assert (await app.call("DescribeUser", user="chief")).boundary is None
+    assert (await app.call("DescribeUser", user="kept")).boundary == "other"
+
+
 async def test_a_deputy_lifts_no_boundary(app, tools, deputy):
     await app.call("CreateUser", deputy, user="new", boundary="bounds")
     with pytest.raises(tools.Failed, match="access-denied"):
         await app.call("PutUserPermissionsBoundary", deputy, user="new", boundary="all")
     with pytest.raises(tools.Failed, match="access-denied"):
         await app.call("DeleteUserPermissionsBoundary", deputy, user="new")
-    await app.call("CreateUser", user="free")
-    assert (await app.call("PutUserPermissionsBoundary", deputy, user="free", boundary="bounds")).boundary == "bounds"
+    assert (await app.call("PutUserPermissionsBoundary", deputy, user="new", boundary="bounds")).boundary == "bounds"
 
 
 async def test_what_bounded_a_user_is_asked_for_anew(app, tools, deputy):
