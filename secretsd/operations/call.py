@@ -105,7 +105,7 @@ class Call:
         self._require_within_walls(changes)
         # Taken away first: what loses is made again from what is read then.
         rests_on, self._rests_on = self._rests_on, []
-        parts = (*rests_on, *changes, *self._quotas(changes))
+        parts = (*map(self._as_read, (*rests_on, *changes)), *self._quotas(changes))
         unit = UnitOfWork(parts, events.record(self.event("ok", rows)), self.fence)
         await self.parts.storage.commit(unit)
         self.committed = True
@@ -113,6 +113,14 @@ class Call:
         # it trusts a cache; this one's change is made, and its answer has to say so.
         with contextlib.suppress(StorageUnavailable):
             self.parts.storage.refresh()
+
+    def _as_read(self, change: Change) -> Change:
+        """What rests on a record rests on all of it: one that was made anew under its name is none of the call's."""
+        if isinstance(change, Replace):
+            return replace(change, was=self.parts.authenticator.mac(change.before))
+        if isinstance(change, Delete | Unchanged):
+            return replace(change, was=self.parts.authenticator.mac(change.record))
+        return change
 
     def _require_within_walls(self, changes: tuple[Change, ...]) -> None:
         """Raise Internal for a change in an account in which nothing was authorised, whatever led there."""

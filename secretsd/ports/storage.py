@@ -35,28 +35,35 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Compare and set: `after` has `before`'s revision plus one. StaleRecord when `before` is not what is stored."""
+    """Compare and set: `after` has `before`'s revision plus one. StaleRecord when `before` is not what is stored.
+
+    `was` is the authenticator of `before`: another one that was made since under its name begins at revision 0 as well.
+    """
 
     before: Record
     after: Record
     mac: bytes
+    was: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Takes the record away. StaleRecord when its revision is not what is stored, or it is gone."""
+    """Takes the record away. StaleRecord when its revision is not what is stored, or it is gone; `was` as above."""
 
     record: Record
+    was: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
     """Changes nothing: StaleRecord when the record's revision is not what is stored, or it is gone.
 
-    For what a unit rests on and does not write itself: a new value under a key version rests on the key.
+    For what a unit rests on and does not write itself: a new value under a key version rests on the key; `was` as
+    above.
     """
 
     record: Record
+    was: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

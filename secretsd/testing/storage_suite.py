@@ -22,6 +22,7 @@ from secretsd.ports.storage import (
     LeaseLost,
     StaleRecord,
     Storage,
+    Unchanged,
 )
 from secretsd.testing import access_samples, samples
 from secretsd.testing.storage_bench import Bench, StorageWorld, bench
@@ -141,6 +142,20 @@ class StorageSuite:
         await bench.change(Delete(record))
         with pytest.raises(NotFound):
             await bench.storage.accounts.user(record.account, record.name)
+
+    async def test_one_that_was_made_anew_is_not_the_one_that_was_read(self, bench: Bench) -> None:
+        """Both are at their first revision; the authenticator tells them apart."""
+        record, anew = samples.user(), replace(samples.user(), created_ms=samples.user().created_ms + 1)
+        was = bench.mac(record)
+        await bench.add(record)
+        await bench.change(Unchanged(record, was))
+        await bench.change(Delete(record, was))
+        await bench.add(anew)
+        changed = bench.replace(record, replace(record, policies=("x",), revision=1))
+        for change in (Unchanged(record, was), Delete(record, was), replace(changed, was=was)):
+            with pytest.raises(StaleRecord):
+                await bench.change(change)
+        assert await bench.storage.accounts.user(record.account, record.name) == anew
 
     async def test_a_name_can_be_used_again(self, bench: Bench) -> None:
         first, second = samples.secret("a", "one"), samples.secret("a", "two")

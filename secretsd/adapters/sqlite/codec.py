@@ -77,10 +77,10 @@ class Table:
         numbered = ", ".join(f"?{at}" for at in range(1, len(columns) + 1))
         self.insert = f"INSERT INTO {self.name} ({self.columns}) VALUES ({numbered})"  # noqa: S608 - names of ours
         past = len(columns)
-        same = " AND ".join(f"{name} = ?{past + at}" for at, name in enumerate((*self.key, "revision"), 1))
+        same = self._same(past)
         settings = ", ".join(f"{name} = ?{at}" for at, name in enumerate(columns, 1))
         self.update = f"UPDATE {self.name} SET {settings} WHERE {same}"  # noqa: S608 - names of ours
-        same = " AND ".join(f"{name} = ?{at}" for at, name in enumerate((*self.key, "revision"), 1))
+        same = self._same(0)
         self.delete = f"DELETE FROM {self.name} WHERE {same}"  # noqa: S608 - names of ours
         self.find = f"SELECT 1 FROM {self.name} WHERE {same}"  # noqa: S608 - names of ours
 
@@ -92,9 +92,18 @@ class Table:
         values.append(mac)
         return values
 
-    def identity(self, record: Record) -> list[Value]:
-        """The key columns and the revision: what a compare-and-set looks for."""
-        return [*(getattr(record, name) for name in self.key), record.revision]
+    def _same(self, past: int) -> str:
+        """The condition that finds what `identity` gives, its parameters numbered behind `past` others."""
+        named = [f"{name} = ?{past + at}" for at, name in enumerate((*self.key, "revision"), 1)]
+        return " AND ".join((*named, f"row_mac = coalesce(?{past + len(named) + 1}, row_mac)"))
+
+    def identity(self, record: Record, was: bytes | None) -> list[Value]:
+        """What a compare-and-set looks for: the key columns, the revision, and the authenticator where it is known."""
+        return [*self.named(record), record.revision, was]
+
+    def named(self, record: Record) -> list[Value]:
+        """The key columns."""
+        return [getattr(record, name) for name in self.key]
 
     def record(self, row: Sequence[Any]) -> Record:
         """The record of a row; ValueError where a column holds what no record of ours has."""

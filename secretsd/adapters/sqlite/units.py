@@ -88,23 +88,23 @@ def _apply(connection: apsw.Connection, change: Change) -> None:
             _write(connection, table.insert, table.row(record, mac), table.name)
             if type(record) not in _NEW_TO_ALL:
                 _announce(connection, record)
-        case Replace(before, after, mac):
+        case Replace(before, after, mac, was):
             table = TABLES[type(after)]
             if type(before) is not type(after) or after.revision != before.revision + 1:
                 raise Internal(f"cannot replace a record of {table.name}: the new one does not follow the old one")
-            _write(connection, table.update, [*table.row(after, mac), *table.identity(before)], table.name)
+            _write(connection, table.update, [*table.row(after, mac), *table.identity(before, was)], table.name)
             _require_found(connection, table.name)
             _announce(connection, before)
-            if table.identity(before)[:-1] != table.identity(after)[:-1]:
+            if table.named(before) != table.named(after):
                 _announce(connection, after)
-        case Delete(record):
+        case Delete(record, was):
             table = TABLES[type(record)]
-            connection.execute(table.delete, table.identity(record))
+            connection.execute(table.delete, table.identity(record, was))
             _require_found(connection, table.name)
             _announce(connection, record)
-        case Unchanged(record):
+        case Unchanged(record, was):
             table = TABLES[type(record)]
-            if not fetch(connection, table.find, table.identity(record)):
+            if not fetch(connection, table.find, table.identity(record, was)):
                 raise StaleRecord(f"cannot commit: a record of {table.name} was changed since it was read")
         case Unattached(policy):
             if fetch(connection, _ATTACHED, (policy.account, policy.name)):

@@ -48,11 +48,11 @@ def test_the_update_and_the_deletion_name_key_and_revision(database: apsw.Connec
     table, mac = TABLES[type(record)], authenticator().mac
     database.execute(table.insert, table.row(record, mac(record)))
     after = replace(record, revision=1)
-    database.execute(table.update, [*table.row(after, mac(after)), *table.identity(record)])
+    database.execute(table.update, [*table.row(after, mac(after)), *table.identity(record, None)])
     assert database.changes() == 1
-    database.execute(table.delete, table.identity(record))
+    database.execute(table.delete, table.identity(record, mac(record)))
     assert database.changes() == 0
-    database.execute(table.delete, table.identity(after))
+    database.execute(table.delete, table.identity(after, None))
     assert database.changes() == 1
 
 
