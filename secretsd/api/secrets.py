@@ -224,6 +224,11 @@ class UntagResourceRequest(OfTagged, frozen=True, kw_only=True):
 
     keys: TagKeys
 
+    @property
+    def tag_keys(self) -> TagKeys:
+        """What conditions look at as secretsd:TagKeys."""
+        return self.keys
+
 
 class TagsResponse(Response, frozen=True, kw_only=True):
     """The tags that are there now."""

@@ -41,7 +41,9 @@ CONDITION_KEYS = {
     "secretsd:ResourceAccount": ConditionKey(KeyType.STRING, "the account of the resource"),
     "secretsd:ResourceTag": ConditionKey(KeyType.STRING, "a tag of the secret, key, user or role", family=True),
     "secretsd:RequestTag": ConditionKey(KeyType.STRING, "a tag that the request sets", family=True),
-    "secretsd:TagKeys": ConditionKey(KeyType.STRING, "the names of the tags that the request sets", many=True),
+    "secretsd:TagKeys": ConditionKey(
+        KeyType.STRING, "the names of the tags that the request sets or takes away", many=True
+    ),
     "secretsd:PermissionsBoundary": ConditionKey(
         KeyType.STRING,
         "the name of the boundary of the user or role; of a new one that which the request sets; missing where a "

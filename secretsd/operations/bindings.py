@@ -47,9 +47,11 @@ async def delete_binding(call: Call, request: DeleteBindingRequest) -> DoneRespo
     """End what a proof leads to; what an account could not bind itself is an operator's to end, in any account."""
     binding = await call.parts.rows.binding(request.proof)
     if binding.account != call.account:
+        concerned = tuple(call.concerned)
         try:
             await call.require(call.operation.name, _proof(request.proof))
         except AccessDenied:
+            call.concerned[:] = concerned  # his own event says no more than it does where there is none
             raise NotFound("cannot find a binding of the proof") from None
         call.concerned.append(binding.account)
     elif not binding.proof.startswith(_OF_ISSUERS):

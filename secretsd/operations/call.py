@@ -43,6 +43,7 @@ _CHANGES_NOTHING = Unchanged, Unattached, OnlySpaces, Within
 class Call:
     """One operation under way. `fields` and `concerned` grow into the event; `committed` says that it is written.
 
+    `is_nobodys`: its resource is of an account that there is not, and which gets no view by being named.
     `run_step` runs another step of scheduled work as the same principal under the same lease; it has its own event.
     """
 
@@ -58,6 +59,7 @@ class Call:
     run_step: Callable[[str, Request], Awaitable[Response]]
     fence: Fence | None = None
     committed: bool = False
+    is_nobodys: bool = False
     _rests_on: list[Unchanged] = field(default_factory=list)
 
     @property
@@ -80,7 +82,7 @@ class Call:
 
         `asked` is the part of the request that conditions are to look at, where that is not the request as it is.
         """
-        if resource.account not in self.concerned:
+        if resource.account not in self.concerned and await self.parts.rows.has_account(resource.account):
             self.concerned.append(resource.account)
         facts = self.facts if asked is None else self.facts.asking(asked)
         await self.parts.authorizer.require(self.principal, permission, resource, facts)
@@ -154,7 +156,8 @@ class Call:
     def event(self, outcome: str, changes: tuple[ChangedRow, ...] = ()) -> AuditEvent:
         """What this call leaves behind."""
         accounts = [self.principal.account]
-        for account in (self.resource.account, *self.concerned):
+        owner = () if self.is_nobodys else (self.resource.account,)
+        for account in (*owner, *self.concerned):
             if account not in accounts:
                 accounts.append(account)
         return AuditEvent(

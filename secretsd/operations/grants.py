@@ -61,6 +61,10 @@ async def create_grant(call: Call, request: CreateGrantRequest) -> GrantDescript
     if key.owner is KeyOwner.SERVICE:
         raise InvalidKeyUsage(f"cannot grant the use of key {key.id}: it is the service's own, and seals secrets alone")
     grant = _wanted(call, key, request)
+    # What the values are is the caller's choice, and none of the trail's business.
+    for name, context in (("context_equals", grant.equals), ("context_subset", grant.subset)):
+        if context:
+            call.fields[name] = tuple(sorted(context))
     require_possible(grant, call.time_ms)
     there = await _grants(call, key)
     grant = await _passed_on(call, grant, there)

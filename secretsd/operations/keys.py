@@ -126,7 +126,7 @@ async def find_key(call: Call, reference: str) -> CMK:
         raise NotFound("cannot find the key") from None
 
 
-@operation("CreateKey", "POST /v1/keys", audited=("spec", "usage", "origin", "alias", "deletion_protection"))
+@operation("CreateKey", "POST /v1/keys", audited=("spec", "usage", "origin", "alias", "deletion_protection", "tags"))
 async def create_key(call: Call, request: CreateKeyRequest) -> KeyDescription:
     """Make a CMK in the HSM, or one that waits for its material to be imported."""
     key = _wanted_key(call, request)

@@ -85,6 +85,8 @@ class Pipeline:
             request = await key_references.resolved(parts.rows, principal.account, written)
             facts = RequestFacts(principal, caller.way, request, now_ms)
             call = self._call(operation, request, principal, request_id, facts, caller.source)
+            if call.resource.account != principal.account:
+                call.is_nobodys = not await parts.rows.has_account(call.resource.account)
             unnamed = isinstance(request, OfCiphertext) and request.key is None
             if unnamed:
                 call.resource = await key_references.owned(parts.rows, call.resource)
@@ -97,7 +99,9 @@ class Pipeline:
                     await self._require_as_unknown(call, written)
                 else:
                     # His own trail tells him no more: not what an alias of another account stands for.
+                    is_nobodys = call.is_nobodys
                     call = self._call(operation, written, principal, request_id, facts, caller.source)
+                    call.is_nobodys = is_nobodys
                     raise await self._denial(call, written) from None
             admitted = call
 
@@ -213,6 +217,8 @@ class Pipeline:
         fields = {}
         for name in operation.audited:
             value = getattr(request, name)
+            if isinstance(value, Mapping):
+                value = tuple(f"{key}={one}" for key, one in sorted(value.items()))
             if value is not None and value != ():
                 fields[name] = value
         resource = Resource(request.resource_account or principal.account, request.resource_path)

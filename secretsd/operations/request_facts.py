@@ -103,6 +103,7 @@ class RequestFacts:
         return _text(boundary) if self._boundary in (None, boundary) else None
 
     def _tag_keys(self) -> Found:
+        """Those that it takes away as well as those that it sets."""
         return tuple(self._mapping("tags")) or self._named("tag_keys")
 
 

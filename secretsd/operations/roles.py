@@ -18,7 +18,7 @@ from secretsd.domain import policy_document
 from secretsd.domain.decisions import ASSUME_ROLE
 from secretsd.domain.errors import InvalidRequest, InvalidState
 from secretsd.domain.names import Resource
-from secretsd.domain.policy import Statement
+from secretsd.domain.policy import Effect, Statement
 from secretsd.domain.policy_document import DocumentKind
 from secretsd.domain.principals import RESERVED_ROLES, Role
 from secretsd.operations import pages
@@ -28,6 +28,10 @@ from secretsd.operations.ids import new_id
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
 from secretsd.ports.storage import Delete
+
+
+COMMITTED_WITHIN_MS = 5_000
+"""How long after its clock was read a revocation is committed, at most."""
 
 
 def describe_role(role: Role) -> RoleDescription:
@@ -47,7 +51,7 @@ def describe_role(role: Role) -> RoleDescription:
     )
 
 
-@operation("CreateRole", "POST /v1/roles", audited=("boundary", "max_session_seconds"))
+@operation("CreateRole", "POST /v1/roles", audited=("boundary", "max_session_seconds", "tags"))
 async def create_role(call: Call, request: CreateRoleRequest) -> RoleDescription:
     """Make a role that those may assume whom its trust policy names; it may do nothing yet."""
     if f"role/{request.role}" in RESERVED_ROLES:
@@ -65,6 +69,7 @@ async def create_role(call: Call, request: CreateRoleRequest) -> RoleDescription
         max_session_seconds=request.max_session_seconds,
         tags=request.tags,
     )
+    call.fields["trusted"] = _trusted(trust)
     # Others may trust that name still, for the role that had it before.
     await require_operator_for_holder(call, role)
     await call.commit(call.add(role))
@@ -103,6 +108,7 @@ async def update_role(call: Call, request: UpdateRoleRequest) -> RoleDescription
 async def update_assume_role_policy(call: Call, request: UpdateAssumeRolePolicyRequest) -> RoleDescription:
     """Say anew who may assume a role."""
     trust = read_trust(request.trust)
+    call.fields["trusted"] = _trusted(trust)
     role = await call.parts.rows.role(call.account, request.role)
     await require_operator_for_holder(call, role)
     changed = replace(role, trust=trust)
@@ -115,8 +121,12 @@ async def update_assume_role_policy(call: Call, request: UpdateAssumeRolePolicyR
 async def revoke_role_sessions(call: Call, request: RevokeRoleSessionsRequest) -> RoleDescription:
     """End all sessions of a role that were opened until now, at once on every node."""
     role = await call.parts.rows.role(call.account, request.role)
-    # Never back: where the clock was set back, what was revoked stays revoked.
-    changed = replace(role, revoked_ms=max(role.revoked_ms, call.time_ms))
+    # By the clock of now, for a call may have waited, and a bit ahead, for what is opened until this is committed; who
+    # opens one later opens it after that. Never back: where the clock was set back, what was opened or revoked before
+    # that counts as well.
+    newest_ms = await call.parts.storage.proofs.newest_session(role)
+    until_ms = call.parts.clock.now_ms() + COMMITTED_WITHIN_MS
+    changed = replace(role, revoked_ms=max(role.revoked_ms, until_ms, newest_ms))
     await call.commit(call.replace(role, changed))
     return describe_role(changed)
 
@@ -129,6 +139,12 @@ async def delete_role(call: Call, request: DeleteRoleRequest) -> DoneResponse:
         raise InvalidState(f"cannot delete role {role.name}: bindings lead to it; take them away first")
     await call.commit(Delete(role))
     return DoneResponse()
+
+
+def _trusted(trust: tuple[Statement, ...]) -> tuple[str, ...]:
+    """Whom a trust policy lets in, under whatever conditions, for auditors."""
+    allowing = (statement for statement in trust if statement.effect is Effect.ALLOW)
+    return tuple(sorted({principal for statement in allowing for principal in statement.principals}))
 
 
 def read_trust(document: str) -> tuple[Statement, ...]:

@@ -7,6 +7,7 @@ from secretsd.domain.credentials import AccessKey, Session, Token
 from secretsd.domain.errors import NotFound
 from secretsd.domain.grants import Grant
 from secretsd.domain.keys import CMK, Alias, WrappedKey
+from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import Policy, ResourcePolicy
 from secretsd.domain.principals import Account, Group, Role, User
 from secretsd.domain.proofs import Binding
@@ -35,6 +36,12 @@ class Rows:
         if (found := self._cache.hit(Account, wanted)) is not None:
             return found
         return await self._cache.read(wanted, lambda: self._storage.accounts.get(account))
+
+    async def has_account(self, account: str) -> bool:
+        """Whether there is an account of that number, or it is `system`."""
+        load = self._storage.accounts.get
+        found = await self._cache.read_if_any(("accounts", (account,)), lambda: load(account))
+        return found is not None or account == SYSTEM_ACCOUNT
 
     async def user(self, account: str, name: str) -> User:
         """The user."""
@@ -149,7 +156,10 @@ class Rows:
         wanted, load = ("aliases", (account, name)), self._storage.keys.alias
         if (found := self._cache.hit(Alias, wanted)) is not None:
             return found
-        return await self._cache.read(wanted, lambda: load(account, name))
+        # What is not there is remembered: else the time of an answer would tell which aliases another account has.
+        if (row := await self._cache.read_if_any(wanted, lambda: load(account, name))) is None:
+            raise NotFound(f"cannot find alias {name}")
+        return row
 
     async def key_version(self, account: str, key_id: str, version: int) -> WrappedKey:
         """The wrapped key version."""

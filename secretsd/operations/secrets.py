@@ -73,7 +73,7 @@ def describe(secret: Secret, rotation: RotationDescription | None = None) -> Sec
     )
 
 
-@operation("CreateSecret", "POST /v1/secrets", audited=("key_id", "token"))
+@operation("CreateSecret", "POST /v1/secrets", audited=("key_id", "token", "tags"))
 async def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretResponse:
     """Make a secret, with a first version if a value comes with it; the same token and value again is no second one."""
     value = given_value(request.text, request.binary)

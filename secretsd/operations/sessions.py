@@ -60,6 +60,8 @@ async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleRespo
         call.time_ms + seconds * 1000,
     )
     call.fields["session"] = identifier
+    if policy:
+        call.fields["bounded"] = True
     call.fields["duration_seconds"] = seconds
     call.rest_on(role)
     await call.commit(call.add(session))

@@ -14,7 +14,7 @@ from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
 
 
-@operation("TagResource", "POST /v1/tags/{resource}")
+@operation("TagResource", "POST /v1/tags/{resource}", audited=("tags",))
 async def tag_resource(call: Call, request: TagResourceRequest) -> TagsResponse:
     """Add tags to a secret, key, user or role; a key of a tag that is there already gets the new value."""
     tagged = await _tagged(call, request)

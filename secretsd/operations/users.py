@@ -45,7 +45,7 @@ def describe_user(user: User) -> UserDescription:
     )
 
 
-@operation("CreateUser", "POST /v1/users", audited=("boundary", "service"))
+@operation("CreateUser", "POST /v1/users", audited=("boundary", "service", "tags"))
 async def create_user(call: Call, request: CreateUserRequest) -> UserDescription:
     """Make a user, who may do nothing yet."""
     boundary = (await policy_to_hold(call, request.boundary)).name if request.boundary is not None else ""

@@ -163,6 +163,7 @@ class Watchers:
                 changed.forget()
                 for watch in changed.watches:
                     watch.touch((key[1],))
+                    watch.doubt()  # its tags may be what lets him
         if not names or any(table in ACCESS_TABLES for table, _ in names):
             for watch in self._watches:
                 watch.doubt()

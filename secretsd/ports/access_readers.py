@@ -97,6 +97,10 @@ class ProofReader(Protocol):
         """How many sessions of a role that somebody opened are good at that moment, and were not revoked."""
         ...
 
+    async def newest_session(self, role: Role) -> int:
+        """When the newest session of a role was opened, good or not, as far as it is stored; 0 for none."""
+        ...
+
     async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:
         """Sessions that were good until before that moment, the oldest first."""
         ...

@@ -68,6 +68,11 @@ class SqliteProofs:
         rows = await self._reads.rows("count_sessions", (role.account, role.name, by, now_ms, role.revoked_ms))
         return int(str(rows[0][0]))
 
+    async def newest_session(self, role: Role) -> int:
+        """When the newest session of a role was opened; 0 for none."""
+        rows = await self._reads.rows("newest_session", (role.account, role.name))
+        return int(str(rows[0][0]))
+
     async def expired_sessions(self, before_ms: int, limit: int) -> Sequence[Session]:
         """Sessions that are over."""
         return await self._reads.many(Session, "expired_sessions", (before_ms, limit))

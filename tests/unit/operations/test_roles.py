@@ -23,7 +23,7 @@ async def session_of(house, role, lasting_ms=3_600_000):
     token = f"{SESSION_PREFIX}{house.clock.now_ms():043}"
     record = await house.storage.accounts.role(house.account, role)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    opened = house.clock.now_ms()
+    opened = max(house.clock.now_ms(), record.revoked_ms + 1)  # as AssumeRole does
     made = replace(
         access_samples.session(digest, f"STS{opened}"), account=house.account, role=role, role_id=record.id,
         policy=(), created_ms=opened, expires_ms=opened + lasting_ms,

@@ -7,6 +7,7 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import sessions
 from secretsd.operations.authenticator import Caller
 from secretsd.testing.policies import document
+from tests.unit.operations.overtaking import overtaken
 from tests.unit.operations.two_accounts import Vendor, outcome
 
 ROOT = Caller("unix", uid=0)
@@ -35,7 +36,10 @@ def me(house, user="ann") -> str:
 
 
 async def opened(house, caller, name="reader", **more) -> Caller:
-    made = await house.call("AssumeRole", caller, role=name, session_name="build-7", **more)
+    return showing(await house.call("AssumeRole", caller, role=name, session_name="build-7", **more))
+
+
+def showing(made) -> Caller:
     return Caller("tcp", token=Plaintext(made.session_token.reveal()))
 
 
@@ -275,3 +279,29 @@ async def test_one_that_is_revoked_while_it_is_opened_is_opened_anew(house, monk
     monkeypatch.setattr(proofs, "count_sessions", counted)
     assert await outcome(house, "GetCallerIdentity", await opened(house, caller)) == "ok"
     assert len(revoked) == 1
+
+
+async def test_a_session_that_is_opened_while_all_are_revoked_is_revoked(house, monkeypatch):
+    """Its request came later, and it was there before."""
+    caller = await ann(house)
+    await role(house, "reader", me(house))
+    made = []
+
+    async def open_one():
+        house.clock.ms += 50
+        made.append(await house.call("AssumeRole", caller, role="reader", session_name="late"))
+
+    overtaken(house, monkeypatch, open_one)
+    await house.call("RevokeRoleSessions", role="reader")
+    assert (await house.run("GetCallerIdentity", showing(made[0]))).error.kind.value == "unauthenticated"
+
+
+async def test_revoking_ends_what_was_opened_before_the_clock_went_back(house):
+    caller = await ann(house)
+    await role(house, "reader", me(house))
+    made = await house.call("AssumeRole", caller, role="reader", session_name="ahead")
+    house.clock.ms -= 5_000
+    await house.call("RevokeRoleSessions", role="reader")
+    assert (await house.run("GetCallerIdentity", showing(made))).error.kind.value == "unauthenticated"
+    again = await house.call("AssumeRole", caller, role="reader", session_name="again")
+    assert (await house.run("GetCallerIdentity", showing(again))).error is None

@@ -229,3 +229,19 @@ async def test_nobody_without_the_permission_touches_users(house, tools):
 )
 def test_lists_in_sentences(parts, said):
     assert users._listed(parts) == said
+
+
+async def test_conditions_on_the_names_of_tags_hold_for_taking_them_away(house, tools):
+    await house.call("CreateSecret", name="x", text="v", tags={"team": "a", "restricted": "yes"})
+    team_alone = {"condition": {"ForAllValues:StringEquals": {"secretsd:TagKeys": ["team"]}}}
+    tags = {"effect": "Allow", "action": ["TagResource", "UntagResource"], "resource": ["secret/*"], **team_alone}
+    caller = await house.user("tagger", tags)
+    for operation, fields in (
+        ("TagResource", {"tags": {"restricted": "no"}}),
+        ("UntagResource", {"keys": ("restricted",)}),
+    ):
+        with pytest.raises(tools.Failed, match="access-denied"):
+            await house.call(operation, caller, resource="secret/x", **fields)
+    assert (await house.call("UntagResource", caller, resource="secret/x", keys=("team",))).tags == {
+        "restricted": "yes"
+    }

@@ -152,6 +152,10 @@ ORDER BY access_key LIMIT ?5;
 SELECT count(*) FROM sessions
 WHERE account = ?1 AND role = ?2 AND by = ?3 AND expires_ms > ?4 AND created_ms > ?5;
 
+-- newest_session (hot)
+-- When the newest session of a role was opened; 0 for none.
+SELECT coalesce(max(created_ms), 0) FROM sessions WHERE account = ?1 AND role = ?2;
+
 -- expired_sessions (hot)
 -- Sessions that were good until before a moment, the oldest first.
 SELECT {sessions} FROM sessions WHERE expires_ms < ?1 ORDER BY expires_ms LIMIT ?2;
