@@ -68,7 +68,8 @@ def is_same(grant: Grant, other: Grant) -> bool:
 
 def _given(grant: Grant) -> tuple[object, ...]:
     context = dict(grant.equals), dict(grant.subset)
-    return grant.grantee, set(grant.operations), context, grant.name, grant.retiring, grant.expires_ms, grant.by
+    meant = grant.grantee, grant.grantee_ms, grant.retiring, grant.retiring_ms
+    return *meant, set(grant.operations), context, grant.name, grant.expires_ms, grant.by
 
 
 def _has(context: Mapping[str, str], part: Mapping[str, str]) -> bool:

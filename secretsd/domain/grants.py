@@ -32,6 +32,9 @@ class Grant:
 
     Of the encryption context `equals` must be all, `subset` must be in it; both empty for no constraint. `retiring`
     may give the grant up besides the owner; "" for nobody. `parent` is the grant by which its maker was allowed to.
+
+    `grantee_ms` and `retiring_ms` are when those two users or roles were made, and so who is meant; 0 for an account,
+    or somebody who was not there. None where an earlier release did not note it: then who was made before the grant.
     """
 
     account: str
@@ -48,6 +51,8 @@ class Grant:
     created_ms: int
     expires_ms: int | None = None
     revision: int = 0
+    grantee_ms: int | None = None
+    retiring_ms: int | None = None
 
     def ready(self) -> "ReadyGrant":
         """The grant made ready to decide."""
@@ -58,14 +63,14 @@ class ReadyGrant:
     """A grant as something that applies to operations. Expiry and constraints are conditions like those of policies.
 
     With ReEncryptFrom goes ReEncrypt, which is asked as well on the key that a ciphertext leaves. Whoever may retire a
-    grant needs not be allowed to do anything else. A user or role that was made after the grant is another one, of the
-    same name, than who was meant; an account's number is never given again.
+    grant needs not be allowed to do anything else. A user or role that was made anew is another one, of the same name,
+    than who was meant; an account's number is never given again.
     """
 
-    __slots__ = ("_created_ms", "_grantee", "_operations", "_others", "_retiring", "_with_context")
+    __slots__ = ("_grant", "_grantee", "_operations", "_others", "_retiring", "_with_context")
 
     def __init__(self, grant: Grant) -> None:
-        self._created_ms = grant.created_ms
+        self._grant = grant
         self._grantee = frozenset((grant.grantee,))
         self._retiring = frozenset((grant.retiring,) if grant.retiring else ())
         implied = ("ReEncrypt",) if "ReEncryptFrom" in grant.operations else ()
@@ -77,10 +82,11 @@ class ReadyGrant:
 
     def applying(self, operation: str, who: Who) -> Applying | None:
         """The grant, where it is that caller's and speaks of the operation; conditions are not looked at yet."""
-        was_there = who.since_ms <= self._created_ms
-        if operation == "RetireGrant" and was_there and who.is_named(self._retiring):
+        grant = self._grant
+        if operation == "RetireGrant" and who.is_named(self._retiring) and _is_meant(who, grant, grant.retiring_ms):
             return self._others
-        meant = (was_there and who.is_named(self._grantee)) or who.account in self._grantee
+        named = who.is_named(self._grantee) and _is_meant(who, grant, grant.grantee_ms)
+        meant = named or who.account in self._grantee
         if operation not in self._operations or not meant:
             return None
         return self._others if operation in UNCONSTRAINED else self._with_context
@@ -89,6 +95,10 @@ class ReadyGrant:
         """Whom it lets do the operation: a principal in full, or an account."""
         named = self._grantee if operation in self._operations else frozenset[str]()
         return named | self._retiring if operation == "RetireGrant" else named
+
+
+def _is_meant(who: Who, grant: Grant, made_ms: int | None) -> bool:
+    return who.since_ms <= grant.created_ms if made_ms is None else who.since_ms == made_ms
 
 
 def _expiry(grant: Grant) -> tuple[Condition, ...]:

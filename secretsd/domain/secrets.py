@@ -36,7 +36,8 @@ class VersionState(Enum):
 class SecretVersion:
     """One value that a secret has had. `id` is the caller's token or a UUID; `number` is never reused.
 
-    The value itself is a SealedValue beside it, so that metadata can be listed without touching ciphertexts.
+    The value itself is a SealedValue beside it, so that metadata can be listed without touching ciphertexts. `made_by`
+    is the principal who put it, in full; "" where an earlier release did not note it.
     """
 
     account: str
@@ -49,6 +50,7 @@ class SecretVersion:
     key_id: str
     key_version: int
     revision: int = 0
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

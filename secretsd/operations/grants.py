@@ -20,7 +20,7 @@ from secretsd.domain.errors import InvalidKeyUsage, InvalidState, LimitExceeded,
 from secretsd.domain.grant_rules import is_same, parent_of, require_possible, with_descendants
 from secretsd.domain.grants import MAX_GRANTS, Grant
 from secretsd.domain.keys import CMK, KeyOwner
-from secretsd.domain.names import Resource
+from secretsd.domain.names import Resource, split_reference
 from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.ids import take_random
@@ -66,6 +66,9 @@ async def create_grant(call: Call, request: CreateGrantRequest) -> GrantDescript
         if context:
             call.fields[name] = tuple(sorted(context))
     require_possible(grant, call.time_ms)
+    grant = replace(
+        grant, grantee_ms=await _made_ms(call, grant.grantee), retiring_ms=await _made_ms(call, grant.retiring)
+    )
     there = await _grants(call, key)
     grant = await _passed_on(call, grant, there)
     if grant.name:
@@ -97,6 +100,22 @@ def _wanted(call: Call, key: CMK, request: CreateGrantRequest) -> Grant:
         call.time_ms,
         request.expires_ms,
     )
+
+
+async def _made_ms(call: Call, principal: str) -> int:
+    """When the user or role of that name was made, of whatever account; 0 for an account, and for nobody."""
+    account, path = split_reference(principal)
+    kind, _, name = path.partition("/")
+    rows = call.parts.rows
+    try:
+        match kind:
+            case "user":
+                return (await rows.user(account or "", name)).created_ms
+            case "role":
+                return (await rows.role(account or "", name)).created_ms
+    except NotFound:
+        pass
+    return 0
 
 
 async def _passed_on(call: Call, grant: Grant, there: list[Grant]) -> Grant:

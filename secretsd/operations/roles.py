@@ -29,7 +29,6 @@ from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
 from secretsd.ports.storage import Delete
 
-
 COMMITTED_WITHIN_MS = 5_000
 """How long after its clock was read a revocation is committed, at most."""
 

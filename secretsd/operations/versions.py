@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from secretsd.api.fields import BinaryValue, TextValue
 from secretsd.api.keys import key_path
-from secretsd.domain.errors import Conflict, InvalidCiphertext, InvalidRequest, InvalidState, LimitExceeded, NotFound
+from secretsd.api.values import GetSecretValueRequest
+from secretsd.domain.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidCiphertext,
+    InvalidRequest,
+    InvalidState,
+    LimitExceeded,
+    NotFound,
+)
 from secretsd.domain.key_specs import KeyUsage
 from secretsd.domain.keys import WrappedKey
 from secretsd.domain.names import Resource
@@ -125,6 +134,7 @@ async def make_version(
         call.time_ms,
         wrapped.key_id,
         wrapped.version,
+        made_by=str(call.principal.resource),
     )
     sealed = await call.parts.sealer.seal(wrapped, secret.account, secret.id, version_id, value, call.request_name)
     return version, sealed
@@ -155,16 +165,24 @@ async def same_again(
 ) -> SecretVersion | None:
     """The version that was made with the token before, if its value is the same; another value raises Conflict.
 
-    Compared by decryption: a stored digest of a value would be something to guess against (SECURITY 4).
+    Compared by decryption: a stored digest of a value would be something to guess against (SECURITY 4). And only for
+    who put it, and knows it, or may read it: anybody else would learn by guessing what he may not read.
     """
     try:
         known = await call.parts.rows.version(secret, token)
     except NotFound:
         return None
     await require_key_use(call, "Decrypt", secret.account, known.key_id)
+    conflict = Conflict(f"cannot store the value: secret {secret.name} has another value under that token")
+    if known.made_by != str(call.principal.resource):
+        try:
+            asked = GetSecretValueRequest(name=secret.name, version_id=known.id)
+            await call.require("GetSecretValue", Resource(secret.account, f"secret/{secret.name}"), asked)
+        except AccessDenied:
+            raise conflict from None
     if known.data_type is data_type and Plaintext(await open_version(call, secret, known)) == value:
         return known
-    raise Conflict(f"cannot store the value: secret {secret.name} has another value under that token")
+    raise conflict
 
 
 async def prune(call: Call, secret: Secret) -> tuple[Secret, list[Change]]:

@@ -18,6 +18,8 @@ from secretsd.testing.policy_reference import Granted, World, decide
 
 OWN, OTHER, THIRD = "100000000001", "200000000002", "300000000003"
 NOW_MS = 1_700_000_000_000
+SINCE = (1, 1, 1, 5)
+"""When callers were made: before the grants are, or after."""
 USERS = ("user/ann", "user/bob", "role/ops")
 OPERATIONS = (
     "GetSecretValue", "PutSecretValue", "ListSecrets", "DescribeSecret", "Encrypt", "Decrypt", "ReEncrypt",
@@ -128,7 +130,7 @@ class Cases:
         return World(
             account,
             rng.choice(USERS),
-            rng.choice((1, 1, 1, 5)),
+            rng.choice(SINCE),
             [self._document("identity", path, rng.randint(1, 3)) for _ in range(rng.choice((0, 1, 1, 2)))],
             self._document("identity", path, 2, mostly_wide=True) if rng.random() < 0.3 else None,
             self._document("identity", path, 2, mostly_wide=True) if rng.random() < 0.3 else None,
@@ -198,6 +200,8 @@ class Cases:
             rng.choice(("", f"secretsd:{OWN}:user/ann")),
             3,
             rng.choice((None, None, NOW_MS - 1, NOW_MS, NOW_MS + 1)),
+            rng.choice((None, *SINCE)),
+            rng.choice((None, *SINCE)),
         )
 
     def _operation(self, world: World) -> str:
@@ -255,7 +259,8 @@ def _sides(world: World) -> Sides:
 
 def _grant(world: World, one: Granted) -> Grant:
     given = (one.grantee, tuple(one.operations), one.equals, one.subset, "", one.retiring, "", "")
-    return Grant(world.resource_account, "k", "id", *given, one.created_ms, one.expires_ms)
+    meant = one.grantee_ms, one.retiring_ms
+    return Grant(world.resource_account, "k", "id", *given, one.created_ms, one.expires_ms, 0, *meant)
 
 
 def compared(seed: int, count: int) -> tuple[Counter[str], list[Case]]:

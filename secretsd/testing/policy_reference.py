@@ -17,7 +17,7 @@ WITHOUT_CONTEXT = ("DescribeKey", "CreateGrant", "RetireGrant")
 
 @dataclass(frozen=True)
 class Granted:
-    """A grant, as CreateGrant is told of it."""
+    """A grant, as CreateGrant is told of it, and as it was found who is meant: None where that was not noted."""
 
     grantee: str
     operations: Sequence[str]
@@ -26,6 +26,8 @@ class Granted:
     retiring: str
     created_ms: int
     expires_ms: int | None
+    grantee_ms: int | None = None
+    retiring_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,16 @@ def _granted(world: World, grant: Granted, operation: str, facts: Mapping[str, S
     if grant.expires_ms is not None and not (now and int(now[0]) < grant.expires_ms):
         return False
     name = f"secretsd:{world.account}:{world.path}"
-    is_later = world.since_ms > grant.created_ms
-    if operation == "RetireGrant" and grant.retiring == name and not is_later:
+
+    def is_another(made_ms: int | None) -> bool:
+        return world.since_ms > grant.created_ms if made_ms is None else world.since_ms != made_ms
+
+    if operation == "RetireGrant" and grant.retiring == name and not is_another(grant.retiring_ms):
         return True
     operations = [*grant.operations, *(["ReEncrypt"] if "ReEncryptFrom" in grant.operations else [])]
     if operation not in operations:
         return False
-    if grant.grantee != world.account and (grant.grantee != name or is_later):
+    if grant.grantee != world.account and (grant.grantee != name or is_another(grant.grantee_ms)):
         return False
     if operation in WITHOUT_CONTEXT:
         return True

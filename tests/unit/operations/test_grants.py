@@ -13,6 +13,7 @@ from secretsd.domain.sensitive import Plaintext
 from secretsd.operations import grants as grant_operations
 from secretsd.operations.authenticator import Caller
 from secretsd.services.expired_grants import ExpiredGrants
+from secretsd.testing.policies import document
 from tests.unit.operations.granting import encrypts, full, grant, key, listed, vendor
 from tests.unit.operations.overtaking import overtaken
 from tests.unit.operations.two_accounts import APP, BOSS, CONTEXT, TEXT, VENDOR, outcome
@@ -229,3 +230,40 @@ async def test_a_grant_survives_neither_its_keys_disabling_nor_a_storm_of_calls(
     await house.call("DisableKey", key=key)
     found = await outcome(house, "Encrypt", vendor.app, key=full(house, key), plaintext=TEXT)
     assert found == "key-disabled"
+
+
+async def test_who_is_meant_does_not_hang_on_clocks(house, vendor, key, grant):
+    """Made anew while the clock is behind, he is another one all the same; made ahead of the grant, he is meant."""
+    everything = {"effect": "Allow", "action": ["*"], "resource": [f"secretsd:{house.account}:*"]}
+    name = f"secretsd:{VENDOR}:user/temp"
+    house.clock.ms += MINUTE_MS
+    await house.call("CreateUser", vendor.boss, user="temp")
+    house.clock.ms -= MINUTE_MS
+    first = await grant(grantee=name, name="job", retiring_principal=name)
+    await house.call("AttachPolicy", vendor.boss, user="temp", policy=await wide(house, vendor, everything))
+    old = await shown(house, vendor, "temp")
+    assert await encrypts(house, old, key)
+    for token in (await house.call("ListTokens", vendor.boss, user="temp")).tokens:
+        await house.call("DeleteToken", vendor.boss, user="temp", id=token.id)
+    await house.call("DeleteUser", vendor.boss, user="temp")
+    house.clock.ms -= 10 * MINUTE_MS
+    await house.call("CreateUser", vendor.boss, user="temp")
+    await house.call("AttachPolicy", vendor.boss, user="temp", policy="wide")
+    new = await shown(house, vendor, "temp")
+    assert not await encrypts(house, new, key)
+    assert await outcome(house, "RetireGrant", new, key=full(house, key), grant=first.id) == "access-denied"
+    # The same again under the same name is for whoever has the name now.
+    second = await grant(grantee=name, name="job", retiring_principal=name)
+    assert second.id != first.id
+    assert await encrypts(house, new, key)
+    assert (await grant(grantee=name, name="job", retiring_principal=name)).id == second.id
+
+
+async def wide(house, vendor, statement):
+    await house.call("CreatePolicy", vendor.boss, policy="wide", document=document(statement))
+    return "wide"
+
+
+async def shown(house, vendor, user):
+    made = await house.call("CreateToken", vendor.boss, user=user)
+    return Caller("tcp", token=Plaintext(made.token.reveal()))
