@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from secretsd.api.fields import Limit, Milliseconds, PageToken, Request, Response, TextValue, Word
+from secretsd.api.resource_policies import PolicedResource
 from secretsd.api.targets import AccountId
 from secretsd.domain.names import SYSTEM_ACCOUNT
 
@@ -97,10 +98,14 @@ class ListAccountsResponse(Response, frozen=True, kw_only=True):
 
 
 class RecoverAdministratorRequest(OfAccounts, frozen=True, kw_only=True):
-    """Without `account` it is the only one there is. `operator` gives the new user all of account `system` as well."""
+    """Without `account` it is the only one there is. `operator` gives the new user all of account `system` as well.
+
+    `lift_policy` also takes away the policy of a secret or key of the account, which would deny him too.
+    """
 
     account: AccountId | None = None
     operator: bool = False
+    lift_policy: PolicedResource | None = None
 
     @property
     def resource_path(self) -> str:

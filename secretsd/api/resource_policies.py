@@ -8,17 +8,20 @@ from secretsd.api.fields import Request, Response
 from secretsd.api.policies import Document
 from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, SEGMENT
 
+PolicedResource = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?:secret/{SEGMENT}(?:/{SEGMENT})*|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})$(?![\s\S])",
+        max_length=520,
+        description="`secret/<name>`, `key/<id>`, or a key as `alias/<name>`.",
+    ),
+]
+
 
 class OfPolicyOfResource(Request, frozen=True, kw_only=True):
-    """A request about the policy of `secret/<name>`, `key/<id>`, or a key as `alias/<name>`."""
+    """A request about the policy of a secret or key."""
 
-    resource: Annotated[
-        str,
-        Meta(
-            pattern=rf"^(?:secret/{SEGMENT}(?:/{SEGMENT})*|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})$(?![\s\S])",
-            max_length=520,
-        ),
-    ]
+    resource: PolicedResource
 
     @property
     def resource_path(self) -> str:

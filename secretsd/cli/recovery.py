@@ -23,6 +23,10 @@ def recover_admin(
     operator: Annotated[
         bool, typer.Option("--operator", help="Let him do the operator's work as well: everything in account system.")
     ] = False,
+    lift_policy: Annotated[
+        str | None,
+        typer.Option(help="Also take away the policy of this secret/NAME or key/ID, which denies everybody."),
+    ] = None,
 ) -> None:
     """Make a new administrator where the others are lost, and print a token of his that is good for an hour.
 
@@ -37,7 +41,7 @@ def recover_admin(
         from secretsd.client import Client
 
         async with Client(socket=settings.unix.path) as client:
-            return await client.recover_administrator(account=account, operator=operator)
+            return await client.recover_administrator(account=account, operator=operator, lift_policy=lift_policy)
 
     try:
         made = asyncio.run(recovered())

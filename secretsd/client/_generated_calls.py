@@ -1571,12 +1571,12 @@ class GeneratedCalls(ABC):
         )
 
     async def recover_administrator(
-        self, *, account: str | None = None, operator: bool = False
+        self, *, account: str | None = None, operator: bool = False, lift_policy: str | None = None
     ) -> RecoverAdministratorResponse:
         """Make a new administrator of an account, for root of the daemon's host alone, whom no policy can stop."""
         return await self.exchange(
             "RecoverAdministrator",
-            RecoverAdministratorRequest(account=account, operator=operator),
+            RecoverAdministratorRequest(account=account, operator=operator, lift_policy=lift_policy),
             RecoverAdministratorResponse,
         )
 

@@ -5,10 +5,11 @@ proof is the kernel's word about the peer of a Unix socket, no binding: those, u
 """
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from secretsd.api.accounts import RecoverAdministratorRequest, RecoverAdministratorResponse
-from secretsd.domain.errors import InvalidRequest, NotFound
+from secretsd.domain.errors import InvalidRequest, InvalidState, NotFound
 from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.policy import InlinePolicy
 from secretsd.domain.principals import Account, User
@@ -16,7 +17,9 @@ from secretsd.operations.accounts import account_resource
 from secretsd.operations.call import Call
 from secretsd.operations.new_accounts import ADMINISTRATOR, ALL_OF_SYSTEM, EVERYTHING
 from secretsd.operations.registry import operation
+from secretsd.operations.resource_policies import policed, policy_of, stored_name
 from secretsd.operations.tokens import new_token
+from secretsd.ports.storage import Change, Delete
 
 log = logging.getLogger("secretsd.break_glass")
 TOKEN_SECONDS = 3600
@@ -24,7 +27,7 @@ TOKEN_SECONDS = 3600
 _PAGE = 100
 
 
-@operation("RecoverAdministrator", "POST /v1/accounts:recover-administrator", audited=("operator",))
+@operation("RecoverAdministrator", "POST /v1/accounts:recover-administrator", audited=("operator", "lift_policy"))
 async def recover_administrator(call: Call, request: RecoverAdministratorRequest) -> RecoverAdministratorResponse:
     """Make a new administrator of an account, for root of the daemon's host alone, whom no policy can stop."""
     account = await _wanted(call, request.account)
@@ -44,17 +47,31 @@ async def recover_administrator(call: Call, request: RecoverAdministratorRequest
     )
     expires_ms = call.time_ms + TOKEN_SECONDS * 1000
     shown, token = new_token(user, call.time_ms, expires_ms)
+    lifted = [] if request.lift_policy is None else await _lifted(call, account.id, request.lift_policy)
     call.fields["user"] = user.name
     call.fields["token_id"] = token.id
-    await call.commit(call.add(user), call.add(token))
+    await call.commit(call.add(user), call.add(token), *lifted)
     log.critical(
-        "root of this host made user %s an administrator of account %s%s (request %s)",
+        "root of this host made user %s an administrator of account %s%s%s (request %s)",
         user.name,
         account.id,
         " and an operator" if request.operator else "",
+        f" and took away the policy of {request.lift_policy}" if request.lift_policy else "",
         call.request_name,
     )
     return RecoverAdministratorResponse(account=account.id, user=user.name, token=shown, expires_ms=expires_ms)
+
+
+async def _lifted(call: Call, account: str, named: str) -> list[Change]:
+    """What takes the policy of a secret or key away, also one that is lost."""
+    if named.startswith("alias/"):
+        named = f"key/{(await call.parts.rows.alias(account, named.removeprefix('alias/'))).key_id}"
+    resource = await policed(call, account, named)
+    if not resource.has_policy:
+        raise InvalidState(f"cannot take away the policy of {named}: it has none")
+    policy = await policy_of(call, account, stored_name(resource))
+    lifted: list[Change] = [call.replace(resource, replace(resource, has_policy=False))]
+    return lifted if policy is None else [*lifted, Delete(policy)]
 
 
 async def _wanted(call: Call, named: str | None) -> Account:

@@ -6,7 +6,6 @@ from secretsd.api.fields import DoneResponse
 from secretsd.api.resource_policies import (
     DeleteResourcePolicyRequest,
     GetResourcePolicyRequest,
-    OfPolicyOfResource,
     PutResourcePolicyRequest,
     ResourcePolicyDescription,
 )
@@ -28,7 +27,7 @@ from secretsd.ports.storage import Delete
 async def put_resource_policy(call: Call, request: PutResourcePolicyRequest) -> ResourcePolicyDescription:
     """Say what others may do with a key or secret; it takes the place of what was said before."""
     statements = policy_document.read(request.document, permissions(), DocumentKind.RESOURCE)
-    resource = await _resource(call, request)
+    resource = await policed(call, call.account, request.resource)
     if not request.bypass_lockout_check:
         await _require_changeable(call, statements)
     stored = stored_name(resource)
@@ -46,13 +45,13 @@ async def put_resource_policy(call: Call, request: PutResourcePolicyRequest) -> 
 @operation("GetResourcePolicy", "GET /v1/resource-policies/{resource}")
 async def get_resource_policy(call: Call, request: GetResourcePolicyRequest) -> ResourcePolicyDescription:
     """Show the policy of a key or secret."""
-    return _described(call, await _policy(call, await _resource(call, request)))
+    return _described(call, await _policy(call, await policed(call, call.account, request.resource)))
 
 
 @operation("DeleteResourcePolicy", "DELETE /v1/resource-policies/{resource}")
 async def delete_resource_policy(call: Call, request: DeleteResourcePolicyRequest) -> DoneResponse:
     """Take the policy of a key or secret away; what it allowed others ends at once on every node."""
-    resource = await _resource(call, request)
+    resource = await policed(call, call.account, request.resource)
     gone = Delete(await _policy(call, resource))
     await call.commit(gone, call.replace(resource, replace(resource, has_policy=False)))
     return DoneResponse()
@@ -78,14 +77,15 @@ async def _policy(call: Call, resource: CMK | Secret) -> ResourcePolicy:
     return policy
 
 
-async def _resource(call: Call, request: OfPolicyOfResource) -> CMK | Secret:
-    kind, _, name = request.resource.partition("/")
+async def policed(call: Call, account: str, resource: str) -> CMK | Secret:
+    """The secret or key of an account that a policy is of, an alias having been resolved; NotFound."""
+    kind, _, name = resource.partition("/")
     if kind == "secret":
-        return await call.parts.rows.secret(call.account, require_name(name, "name of the secret"))
+        return await call.parts.rows.secret(account, require_name(name, "name of the secret"))
     if kind == "alias":  # one that leads nowhere
         raise NotFound("cannot find the key")
     try:
-        key = await call.parts.rows.key(call.account, name)
+        key = await call.parts.rows.key(account, name)
     except NotFound:
         raise NotFound("cannot find the key") from None
     key.require_present()
