@@ -105,10 +105,15 @@ class Quotas:
     keys: int = 0
     users: int = 0
     tokens: int = 0
+    groups: int = 0
+    roles: int = 0
+    policies: int = 0
+    bindings: int = 0
 
     def of(self, table: str) -> int:
         """The quota of what stands in a table; 0 for no limit."""
-        return {"secrets": self.secrets, "keys": self.keys, "users": self.users, "tokens": self.tokens}.get(table, 0)
+        most: int = getattr(self, table) if table in QUOTA_TABLES else 0
+        return most
 
 
 def over_quota(table: str, most: int) -> LimitExceeded:
@@ -116,6 +121,6 @@ def over_quota(table: str, most: int) -> LimitExceeded:
     return LimitExceeded(f"cannot go past the limit: an account has {most} {table} at most (quotas.{table})")
 
 
-QUOTA_TABLES = ("secrets", "keys", "users", "tokens")
+QUOTA_TABLES = ("secrets", "keys", "users", "tokens", "groups", "roles", "policies", "bindings")
 """The tables that have a quota, of that name."""
 NO_QUOTAS = Quotas()

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 from secretsd.api.fields import Request, Response
 from secretsd.domain.audit import AuditEvent, ChangedRow
-from secretsd.domain.credentials import Token
 from secretsd.domain.errors import Internal, StorageUnavailable
-from secretsd.domain.keys import CMK
-from secretsd.domain.limits import over_quota
+from secretsd.domain.limits import QUOTA_TABLES, over_quota
 from secretsd.domain.names import Resource
-from secretsd.domain.principals import HOST_ROOT, Account, Principal, User
+from secretsd.domain.principals import HOST_ROOT, Account, Principal
 from secretsd.domain.records import RECORDS, Record, key_of
-from secretsd.domain.secrets import Secret
 from secretsd.operations import events
 from secretsd.operations.parts import Parts
 from secretsd.operations.request_facts import RequestFacts
@@ -145,10 +142,9 @@ class Call:
         """What bounds the records that are added. Root of the host is bounded by nothing: it comes to the rescue."""
         found: list[Within] = []
         for change in changes:
-            if isinstance(change, Add) and isinstance(record := change.record, Secret | CMK | User | Token):
-                table = RECORDS[type(record)].table
+            if isinstance(change, Add) and (table := RECORDS[type(change.record)].table) in QUOTA_TABLES:
                 most = self.parts.quotas.of(table)
-                within = Within(table, record.account, most)
+                within = Within(table, _account(change), most)
                 if most and within not in found and self.principal != HOST_ROOT:
                     found.append(within)
         return found

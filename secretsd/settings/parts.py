@@ -151,6 +151,10 @@ class QuotaSettings:
     keys: int = setting(1_000_000, "Keys that are not destroyed.")
     users: int = setting(100_000, "Users.")
     tokens: int = setting(200_000, "Bearer tokens, of all users together.")
+    groups: int = setting(10_000, "Groups.")
+    roles: int = setting(100_000, "Roles.")
+    policies: int = setting(100_000, "Policies; those within users, groups and roles are not counted.")
+    bindings: int = setting(200_000, "Bindings.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from secretsd.domain.errors import AlreadyExists, LimitExceeded
 from secretsd.domain.keys import KeyState
 from secretsd.domain.records import Record
 from secretsd.ports.storage import Add, Delete, Within
-from secretsd.testing import samples
+from secretsd.testing import access_samples, samples
 from secretsd.testing.storage_bench import Bench, bench
 
 __all__ = ["QuotaSuite", "bench"]
@@ -32,6 +32,14 @@ class QuotaSuite:
         await bench.change(Delete(people[0]))
         await bench.change(Delete(samples.secret()), Delete(samples.token()))
         assert [await held(samples.ACCOUNT, table) for table in ("users", "secrets", "tokens", "keys")] == [1, 0, 0, 1]
+
+    async def test_so_is_what_stands_beside_users(self, bench: Bench) -> None:
+        tables = ("groups", "roles", "policies", "bindings")
+        records: list[Record] = [access_samples.group(), access_samples.role(), samples.policy(), samples.binding()]
+        await bench.add(*records)
+        assert [await bench.storage.accounts.held(samples.ACCOUNT, table) for table in tables] == [1, 1, 1, 1]
+        await bench.change(*map(Delete, records))
+        assert [await bench.storage.accounts.held(samples.ACCOUNT, table) for table in tables] == [0, 0, 0, 0]
 
     async def test_a_destroyed_key_counts_no_more(self, bench: Bench) -> None:
         before = samples.cmk()

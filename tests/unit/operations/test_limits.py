@@ -14,11 +14,16 @@ from secretsd.operations.authenticator import Caller
 from secretsd.operations.limits import CallerLimits
 from secretsd.operations.pipeline import Pipeline
 from secretsd.operations.request_facts import Way
+from secretsd.testing.policies import document
 from tests.unit.operations.conftest import ROOT
 
 ANN, BOB = Principal("1" * 12, "user/ann", "token/1"), Principal("1" * 12, "user/bob", "token/2")
 OTHER = Principal("2" * 12, "user/ann", "token/3")
 NOBODYS = [Plaintext(b"secretsd_" + bytes([65 + number]) * 43) for number in range(26)]
+
+
+NOBODY = document({"effect": "Deny", "action": ["AssumeRole"], "principal": ["*"]})
+NOTHING = document({"effect": "Deny", "action": ["GetSecretValue"], "resource": ["none"]})
 
 
 class Monotonic:
@@ -220,6 +225,14 @@ def quotas(house, **quotas) -> None:
         ("users", ("CreateUser", {"user": "x{}"}), ("DeleteUser", {"user": "x{}"})),
         ("tokens", ("CreateToken", {"user": "admin"}), None),
         ("keys", ("CreateKey", {"alias": "x{}"}), None),
+        ("groups", ("CreateGroup", {"group": "x{}"}), ("DeleteGroup", {"group": "x{}"})),
+        ("roles", ("CreateRole", {"role": "x{}", "trust": NOBODY}), ("DeleteRole", {"role": "x{}"})),
+        ("policies", ("CreatePolicy", {"policy": "x{}", "document": NOTHING}), ("DeletePolicy", {"policy": "x{}"})),
+        (
+            "bindings",
+            ("CreateBinding", {"proof": "unix:uid/6400{}", "user": "admin"}),
+            ("DeleteBinding", {"proof": "unix:uid/6400{}"}),
+        ),
     ],
 )
 async def test_an_account_has_so_many_and_no_more(house, quota, make, undo):
@@ -228,7 +241,9 @@ async def test_an_account_has_so_many_and_no_more(house, quota, make, undo):
 
     async def run(what, number):
         name, fields = what
-        fields = {field: value.format(number) if isinstance(value, str) else value for field, value in fields.items()}
+        fields = {
+            field: value.replace("{}", str(number)) for field, value in fields.items() if isinstance(value, str)
+        } | {field: value for field, value in fields.items() if not isinstance(value, str)}
         answer = await house.run(name, **fields)
         return answer.error
 
