@@ -8,7 +8,7 @@ import typer
 
 from secretsd.cli.ctl.output import moment, show_bytes
 from secretsd.cli.host import Config, end, settings_of
-from secretsd.domain.errors import SecretsdError
+from secretsd.domain.errors import SecretsdError, Unauthenticated
 from secretsd.settings import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def recover_admin(
 
     try:
         made = asyncio.run(recovered())
+    except Unauthenticated:
+        end(
+            "cannot recover an administrator: the daemon does not see root of its own host here; run this outside of "
+            "containers, in the daemon's own pid namespace"
+        )
     except SecretsdError as error:
         end(error.message)
     typer.echo(f"made user {made.user} an administrator of account {made.account}", err=True)

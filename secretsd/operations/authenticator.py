@@ -81,8 +81,11 @@ class Caller:
 
     @property
     def is_root(self) -> bool:
-        """Whether this is root of the daemon's own host, as its kernel says, and does not claim to be somebody else."""
-        return self.shown is None and self.way.uid == 0
+        """Whether this is root of the daemon's own host, as its kernel says, and does not claim to be somebody else.
+
+        Root of a container that was given the socket is not.
+        """
+        return self.shown is None and self.way.is_root_of_host
 
 
 class Authenticator:

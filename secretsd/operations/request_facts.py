@@ -110,10 +110,11 @@ class RequestFacts:
 class Way:
     """How a request came, as conditions see it. `address` is "" for Unix sockets.
 
-    `find_unit` tells the peer's systemd unit; it is called once, when somebody asks for that first.
+    `find_unit` tells the peer's systemd unit; it is called once, when somebody asks for that first. `is_of_host` tells
+    whether the peer is surely a process of the daemon's own host and of no container; it is called each time.
     """
 
-    __slots__ = ("_find_unit", "_unit", "address", "secure", "uid")
+    __slots__ = ("_find_unit", "_is_of_host", "_unit", "address", "secure", "uid")
 
     def __init__(
         self,
@@ -122,9 +123,10 @@ class Way:
         uid: int | None = None,
         unit: str = "",
         find_unit: Callable[[], str] | None = None,
+        is_of_host: Callable[[], bool] = lambda: False,
     ) -> None:
         self.address, self.secure, self.uid, self._unit = address, secure, uid, unit
-        self._find_unit = find_unit
+        self._find_unit, self._is_of_host = find_unit, is_of_host
 
     @property
     def unit(self) -> str:
@@ -132,6 +134,11 @@ class Way:
         if self._find_unit is not None:
             self._unit, self._find_unit = self._find_unit(), None
         return self._unit
+
+    @property
+    def is_root_of_host(self) -> bool:
+        """Whether uid 0 is at the other end, and surely the host's own: root of a container is another's."""
+        return self.uid == 0 and self._is_of_host()
 
 
 SCHEDULED = Way()

@@ -38,8 +38,10 @@ def config(daemon: Daemon) -> str:
     return str(path)
 
 
-def recover(daemon: Daemon, *options: str, uid: int | None = None) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, "recover-admin", "--config", config(daemon), *options]
+def recover(
+    daemon: Daemon, *options: str, uid: int | None = None, within: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [*within, *COMMAND, "recover-admin", "--config", config(daemon), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, user=uid)
 
 
@@ -87,6 +89,15 @@ def test_nobody_but_root_gets_in(daemon: Daemon) -> None:
     assert daemon.call("POST", path, {}, tcp=True, token="").kind == "unauthenticated"
     assert daemon.call("POST", path, {}, token="secretsd_" + "A" * 43).kind == "unauthenticated"
     assert "CRITICAL" not in daemon.log.read_text()
+
+
+def test_root_of_a_container_is_not_root_of_the_host(daemon: Daemon) -> None:
+    """It has the socket and is uid 0 for the kernel; its processes are numbered by themselves."""
+    done = recover(daemon, within=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "cannot recover an administrator: the daemon does not see root of its own host" in done.stderr
+    assert "CRITICAL" not in daemon.log.read_text()
+    assert recover(daemon).returncode == 0
 
 
 def test_what_is_wrong_is_told(daemon: Daemon) -> None:

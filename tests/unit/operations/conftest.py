@@ -19,6 +19,7 @@ from secretsd.operations.bootstrap import ensure_first_account
 from secretsd.operations.catalogue import catalogue
 from secretsd.operations.parts import assemble
 from secretsd.operations.pipeline import Answer, Pipeline
+from secretsd.operations.request_facts import Way
 from secretsd.ports.rotator import RotationFailed
 from secretsd.ports.storage import Add, Delete, EventFilter, Replace, UnitOfWork
 from secretsd.testing import samples
@@ -28,7 +29,7 @@ from secretsd.testing.policies import document
 from secretsd.testing.storage import authenticator, temporary_storage
 
 OPERATIONS = catalogue()
-ROOT = Caller("unix", uid=0)
+ROOT = Caller("unix", 0, way=Way(uid=0, is_of_host=lambda: True))
 
 
 class Clock:

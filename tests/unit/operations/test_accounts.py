@@ -9,6 +9,7 @@ from secretsd.domain.names import SYSTEM_ACCOUNT
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.bootstrap import ensure_first_account
+from secretsd.operations.request_facts import Way
 from secretsd.ports.storage import Delete, UnitOfWork
 from secretsd.testing import samples
 from tests.unit.operations.conftest import ROOT
@@ -186,13 +187,15 @@ async def test_root_of_the_host_does_nothing_else_by_itself(house):
     "caller",
     [
         Caller("unix", uid=1000),
+        Caller("unix", uid=0),
+        Caller("unix", 1000, way=Way(uid=1000, is_of_host=lambda: True)),
         Caller("tcp"),
         Caller("tcp", proofs=("unix:uid/0",)),
-        Caller("unix", uid=0, token=Plaintext(b"secretsd_" + b"A" * 43)),
+        Caller("unix", 0, Plaintext(b"secretsd_" + b"A" * 43), ROOT.way),
     ],
 )
 async def test_nobody_but_root_recovers(house, caller):
-    """Whoever shows a token claims to be somebody else, and is looked at as that."""
+    """Whoever shows a token claims to be somebody else, and is looked at as that; uid 0 may be a container's."""
     before = await house.storage.accounts.users(house.account, "", 100)
     answer = await house.run("RecoverAdministrator", caller)
     assert answer.error.kind.value in ("unauthenticated", "access-denied")

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from aiohttp.web_server import Server
@@ -13,9 +14,11 @@ from secretsd.dialects.native.dialect import Incoming, Reply
 from secretsd.domain.errors import SecretsdError
 from secretsd.operations.authenticator import Caller
 from secretsd.operations.request_facts import Way
+from secretsd.transport import processes
 from secretsd.transport.connection import Connection
 from secretsd.transport.limits import BodyRoom, Limits
 from secretsd.transport.peer import Peer
+from tests.unit.transport.peers import NO_SUCH_OPTION, Peers
 
 LIMITS = Limits(header_seconds=0.2, body_seconds=0.3, write_seconds=0.3, linger_seconds=0.5)
 
@@ -121,3 +124,17 @@ async def connect(dialect: MemoryDialect, room: BodyRoom) -> AsyncIterator[Conne
         with contextlib.suppress(ConnectionError):
             await client.writer.wait_closed()
     await until(lambda: not manager.connections)
+
+
+@pytest.fixture
+def peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peers]:
+    with Peers(tmp_path / "socket", monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture(params=["as it is", "without SO_PEERPIDFD"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The running kernel; and as if it were older than 6.5, by an option that it really does not know."""
+    if request.param != "as it is":
+        monkeypatch.setattr(processes, "SO_PEERPIDFD", NO_SUCH_OPTION)
+    return str(request.param)

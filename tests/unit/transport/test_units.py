@@ -1,80 +1,21 @@
 """A peer has the unit of its cgroup, and none unless it is sure whose cgroup was read."""
 
-import contextlib
 import errno
 import os
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from secretsd.operations.request_facts import Way
-from secretsd.transport import units
+from secretsd.transport import processes, units
 from secretsd.transport.peer import peer_of
-from secretsd.transport.units import boot_time, credentials, unit_of_peer
-
-SHOP = "0::/system.slice/shop.service\n"
-NO_SUCH_OPTION = 9999
-CLIENT = """
-import socket, sys
-client = socket.socket(socket.AF_UNIX)
-client.connect(sys.argv[1])
-sys.stdin.read(1)
-"""
-
-
-class Peers:
-    """Connections of real processes; `cgroup` is what their /proc/PID/cgroup says."""
-
-    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.cgroup: Callable[[], str] = lambda: SHOP
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(place))
-        self._listening.listen()
-        self._place = place
-        self._stack = contextlib.ExitStack()
-        self._stack.callback(self._listening.close)
-        genuine = units._read
-        monkeypatch.setattr(units, "_read", lambda pid, name: self.cgroup() if name == "cgroup" else genuine(pid, name))
-        monkeypatch.setattr(units, "system_slice_is_roots", lambda: True)
-
-    def __enter__(self) -> "Peers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def connect(self) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-        """The daemon's end of a connection, and the process at the other one."""
-        process = subprocess.Popen([sys.executable, "-c", CLIENT, str(self._place)], stdin=subprocess.PIPE)
-        self._stack.callback(end, process)
-        accepted, _ = self._listening.accept()
-        self._stack.callback(accepted.close)
-        return accepted, process
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    process.communicate()
-
-
-@pytest.fixture
-def peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peers]:
-    with Peers(tmp_path / "socket", monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture(params=["as it is", "without SO_PEERPIDFD"])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The running kernel; and as if it were older than 6.5, by an option that it really does not know."""
-    if request.param != "as it is":
-        monkeypatch.setattr(units, "SO_PEERPIDFD", NO_SUCH_OPTION)
-    return str(request.param)
+from secretsd.transport.processes import boot_time, credentials
+from secretsd.transport.units import unit_of_peer
+from tests.unit.transport.peers import NO_SUCH_OPTION, SHOP, Peers, end
 
 
 @pytest.mark.usefixtures("kernel")
@@ -117,7 +58,7 @@ def test_nor_one_that_ends_while_its_cgroup_is_read(peers: Peers) -> None:
 def test_a_number_that_went_to_a_later_process_is_not_believed(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     """On old kernels: the process of that number began after the connection, which is what reuse looks like."""
     accepted, _ = peers.connect()
-    monkeypatch.setattr(units, "SO_PEERPIDFD", NO_SUCH_OPTION)
+    monkeypatch.setattr(processes, "SO_PEERPIDFD", NO_SUCH_OPTION)
     assert unit_of_peer(accepted, boot_time()) == "shop.service"
     began = began_at(credentials(accepted)[0])
     assert unit_of_peer(accepted, began + 0.005) == "shop.service"
@@ -131,8 +72,8 @@ def began_at(pid: int) -> float:
 
 def test_nor_one_that_went_to_a_process_of_another_uid(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted, process = peers.connect()
-    monkeypatch.setattr(units, "SO_PEERPIDFD", NO_SUCH_OPTION)
-    monkeypatch.setattr(units, "credentials", lambda _: (process.pid, os.geteuid() + 1))
+    monkeypatch.setattr(processes, "SO_PEERPIDFD", NO_SUCH_OPTION)
+    monkeypatch.setattr(processes, "credentials", lambda _: (process.pid, os.geteuid() + 1))
     assert unit_of_peer(accepted, boot_time()) == ""
 
 
@@ -141,7 +82,7 @@ def test_the_kernels_own_handle_is_proof_against_reuse(peers: Peers, monkeypatch
     accepted, process = peers.connect()
     _, other = peers.connect()
     end(process)
-    monkeypatch.setattr(units, "credentials", lambda _: (other.pid, os.geteuid()))
+    monkeypatch.setattr(processes, "credentials", lambda _: (other.pid, os.geteuid()))
     assert unit_of_peer(accepted, boot_time()) == ""
 
 
@@ -152,7 +93,7 @@ def test_where_the_kernel_has_a_handle_and_does_not_give_it_nothing_takes_its_pl
         """A connection of which the kernel lends no handle now."""
 
         def getsockopt(self, level: int, option: int, size: int) -> bytes:
-            if option == units.SO_PEERPIDFD:
+            if option == processes.SO_PEERPIDFD:
                 raise OSError(errno.EMFILE, "too many open files")
             return accepted.getsockopt(level, option, size)
 
@@ -161,7 +102,7 @@ def test_where_the_kernel_has_a_handle_and_does_not_give_it_nothing_takes_its_pl
 
 def test_no_number_no_unit(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted, _ = peers.connect()
-    monkeypatch.setattr(units, "credentials", lambda _: (0, 0))
+    monkeypatch.setattr(processes, "credentials", lambda _: (0, 0))
     assert unit_of_peer(accepted, boot_time()) == ""
 
 
