@@ -52,7 +52,10 @@ class CreateAccountRequest(OfAccounts, frozen=True, kw_only=True):
 
 
 class CreateAccountResponse(Response, frozen=True, kw_only=True):
-    """The account, and a token of its administrator, shown this once: it is to be replaced by what proves him."""
+    """The account, and a token of its administrator, shown this once: it is to be replaced by what proves him.
+
+    `network` is where that is good from: what the caller showed is good from there alone.
+    """
 
     account: str
     account_name: str
@@ -61,6 +64,7 @@ class CreateAccountResponse(Response, frozen=True, kw_only=True):
     administrator: str
     token: TextValue
     expires_ms: Milliseconds
+    network: str | None = None
 
 
 class DescribeAccountRequest(OfAccount, frozen=True, kw_only=True):

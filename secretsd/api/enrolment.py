@@ -18,7 +18,8 @@ class CreateEnrolmentTokenRequest(OfUser, frozen=True, kw_only=True):
     """A token that is good for one thing, once: to become a bearer token of the user, by EnrolHost.
 
     `ttl_seconds` is how long it waits for that, `token_seconds` how long the token is good that it becomes. Where
-    `network` is given, both are good from there alone, over TCP.
+    `network` is given, both are good from there alone, over TCP. It is part of where the caller's own proof is good
+    from, which counts without it.
     """
 
     ttl_seconds: Annotated[int, Meta(ge=1, le=3600)] = 600

@@ -52,7 +52,10 @@ class AssumeRoleRequest(Request, frozen=True, kw_only=True):
 
 
 class AssumeRoleResponse(Response, frozen=True, kw_only=True):
-    """The session, shown this once: its token is a bearer token; access key and secret sign requests along with it."""
+    """The session, shown this once: its token is a bearer token; access key and secret sign requests along with it.
+
+    `network` is where it is good from: what the caller showed is good from there alone.
+    """
 
     role: str
     session_name: str
@@ -60,6 +63,7 @@ class AssumeRoleResponse(Response, frozen=True, kw_only=True):
     secret: TextValue
     session_token: TextValue
     expires_ms: int
+    network: str | None = None
 
 
 class ListRoleSessionsRequest(OfRole, frozen=True, kw_only=True):
@@ -70,7 +74,10 @@ class ListRoleSessionsRequest(OfRole, frozen=True, kw_only=True):
 
 
 class SessionDescription(Response, frozen=True, kw_only=True):
-    """A session without what proves it; `opened_by` is who opened it. The last use may be 30 seconds behind."""
+    """A session without what proves it; `opened_by` is who opened it. From outside of `network` it is not good.
+
+    The last use may be 30 seconds behind.
+    """
 
     access_key: str
     session_name: str
@@ -82,6 +89,7 @@ class SessionDescription(Response, frozen=True, kw_only=True):
     last_used_ms: int | None = None
     last_used_from: str | None = None
     last_operation: str | None = None
+    network: str | None = None
 
 
 class ListRoleSessionsResponse(Response, frozen=True, kw_only=True):

@@ -15,11 +15,15 @@ class CreateTokenRequest(OfUser, frozen=True, kw_only=True):
 
 
 class CreateTokenResponse(Response, frozen=True, kw_only=True):
-    """The token, shown this once; only its digest is stored."""
+    """The token, shown this once; only its digest is stored.
+
+    `network` is where it is good from: what the caller showed is good from there alone.
+    """
 
     id: str
     token: TextValue
     expires_ms: int | None = None
+    network: str | None = None
 
 
 class DeleteTokenRequest(OfUser, frozen=True, kw_only=True):

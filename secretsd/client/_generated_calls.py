@@ -416,7 +416,9 @@ class GeneratedCalls(ABC):
         return await self.exchange("CancelRotateSecret", CancelRotateSecretRequest(name=name), RotationResponse)
 
     async def create_access_key(self, user: str) -> CreateAccessKeyResponse:
-        """Make an access key for a user; its secret is shown this once."""
+        """Make an access key for a user; its secret is shown this once. It is good from anywhere. So nobody makes
+        one whose own proof is good from a network alone.
+        """
         return await self.exchange("CreateAccessKey", CreateAccessKeyRequest(user=user), CreateAccessKeyResponse)
 
     async def create_access_token(

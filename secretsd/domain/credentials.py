@@ -82,6 +82,7 @@ class Session:
 
     `access_key` and `secret` (sealed as above) sign requests together with the session token. `policy` narrows what
     the role may do, and is empty for none. `by` is who opened it, in full; `chained` when that was a session itself.
+    `network` is where it is good from, since what opened it is good from there alone; "" for anywhere.
     """
 
     digest: str
@@ -97,3 +98,4 @@ class Session:
     created_ms: int
     expires_ms: int
     revision: int = 0
+    network: str = ""

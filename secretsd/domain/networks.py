@@ -18,6 +18,16 @@ def network_of(text: str) -> str | None:
     return str(network)
 
 
+def is_part(network: str, of: str) -> bool:
+    """Whether all of a network lies within the other one, both in their usual form; everything does within ""."""
+    if not of:
+        return True
+    inner, outer = ipaddress.ip_network(network), ipaddress.ip_network(of)
+    if isinstance(inner, ipaddress.IPv4Network):
+        return isinstance(outer, ipaddress.IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, ipaddress.IPv6Network) and inner.subnet_of(outer)
+
+
 @lru_cache(maxsize=4096)
 def is_within(address: str, network: str) -> bool:
     """Whether the address is in the network; "" (no address at all) is in none. IPv4 in IPv6 counts as IPv4."""

@@ -99,7 +99,7 @@ class Principal(NamedTuple):
     """Who is behind a call: `path` is `user/<name>` or `role/<name>`, `proof` is how that was proved.
 
     `session` is the digest of a role's session, `session_name` what it is called, `issued_ms` when the token or
-    session was made; "" and None where there is none.
+    session was made; "" and None where there is none. `network` is where the proof is good from, "" for anywhere.
     """
 
     account: str
@@ -108,6 +108,7 @@ class Principal(NamedTuple):
     session: str = ""
     session_name: str = ""
     issued_ms: int | None = None
+    network: str = ""
 
     @property
     def resource(self) -> Resource:

@@ -24,7 +24,15 @@ from secretsd.ports.storage import Delete, ProofUse
 
 @operation("CreateAccessKey", "POST /v1/users/{user}:create-access-key")
 async def create_access_key(call: Call, request: CreateAccessKeyRequest) -> CreateAccessKeyResponse:
-    """Make an access key for a user; its secret is shown this once."""
+    """Make an access key for a user; its secret is shown this once. It is good from anywhere.
+
+    So nobody makes one whose own proof is good from a network alone.
+    """
+    if call.principal.network:
+        raise InvalidState(
+            f"cannot make an access key: what proves the caller is good from {call.principal.network} alone, and an "
+            "access key is good from anywhere"
+        )
     user = await call.parts.rows.user(call.account, request.user)
     await require_operator_for_holder(call, user)
     if user.service:

@@ -44,11 +44,10 @@ async def create_account(call: Call, request: CreateAccountRequest) -> CreateAcc
         call.parts, new_account_id(), request.account_name, request.administrator, call.time_ms
     )
     expires_ms = call.time_ms + request.ttl_seconds * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
+    shown, token = new_token(call, user, expires_ms)
     asked = call.resource
     call.resource = account_resource(account.id)
     call.concerned.append(account.id)
-    call.fields["token_id"] = token.id
     try:
         await call.commit(*map(call.add, records), call.add(token))
     except SecretsdError as error:
@@ -64,6 +63,7 @@ async def create_account(call: Call, request: CreateAccountRequest) -> CreateAcc
         administrator=user.name,
         token=shown,
         expires_ms=expires_ms,
+        network=token.network or None,
     )
 
 

@@ -154,12 +154,11 @@ class Authenticator:
         if caller.is_jwt:
             return await self._by_jwt(caller, caller.token, caller.digest, now_ms)
         if caller.token.reveal().startswith(SESSION_PREFIX.encode()):
-            return await self._by_session(caller.digest, now_ms)
+            return await self._by_session(caller, caller.digest, now_ms)
         found = await self._rows.token(caller.digest)
         if found.expires_ms is not None and found.expires_ms <= now_ms:
             raise Unauthenticated
-        if found.network and not is_within(caller.way.address, found.network):
-            raise Unauthenticated
+        _require_from(found.network, caller.way)
         return await self._user_of(found)
 
     async def _user_of(self, token: Token) -> Principal:
@@ -170,7 +169,8 @@ class Authenticator:
             proof = f"{KIND}{token.access_key}/{proof}"
         elif (await self._rows.user(token.account, token.user)).created_ms > token.created_ms:
             raise Unauthenticated
-        return Principal(token.account, f"user/{token.user}", proof, issued_ms=token.created_ms)
+        path = f"user/{token.user}"
+        return Principal(token.account, path, proof, issued_ms=token.created_ms, network=token.network)
 
     async def _by_jwt(self, caller: Caller, token: Plaintext, digest: str, now_ms: int) -> Principal:
         """Good where its proof is bound in the account of its issuer; another account's binding of it leads nowhere."""
@@ -184,8 +184,8 @@ class Authenticator:
             raise Unauthenticated
         return _bound_to(binding, found.issued_ms)
 
-    async def _by_session(self, digest: str, now_ms: int) -> Principal:
-        """Good while its time is not over and its role is there and has not been revoked since.
+    async def _by_session(self, caller: Caller, digest: str, now_ms: int) -> Principal:
+        """Good while its time is not over and its role is there and has not been revoked since, and from its network.
 
         The proof names the session and who opened it: that is what an auditor wants to know.
         """
@@ -193,8 +193,17 @@ class Authenticator:
         role = await self._rows.role(found.account, found.role)
         if found.expires_ms <= now_ms or role.id != found.role_id or found.created_ms <= role.revoked_ms:
             raise Unauthenticated
+        _require_from(found.network, caller.way)
         proof = f"session/{found.access_key}/{found.name}/{found.by}"
-        return Principal(found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms)
+        return Principal(
+            found.account, f"role/{found.role}", proof, digest, found.name, found.created_ms, found.network
+        )
+
+
+def _require_from(network: str, way: Way) -> None:
+    """Raise Unauthenticated where what is good from a network alone comes from elsewhere, or by a Unix socket."""
+    if network and not is_within(way.address, network):
+        raise Unauthenticated
 
 
 def _bound_to(binding: Binding, issued_ms: int | None = None) -> Principal:

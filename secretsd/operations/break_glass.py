@@ -46,10 +46,9 @@ async def recover_administrator(call: Call, request: RecoverAdministratorRequest
         description="made by root of the host",
     )
     expires_ms = call.time_ms + TOKEN_SECONDS * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
+    shown, token = new_token(call, user, expires_ms)
     lifted = [] if request.lift_policy is None else await _lifted(call, account.id, request.lift_policy)
     call.fields["user"] = user.name
-    call.fields["token_id"] = token.id
     await call.commit(call.add(user), call.add(token), *lifted)
     log.critical(
         "root of this host made user %s an administrator of account %s%s%s (request %s)",

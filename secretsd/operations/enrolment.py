@@ -14,7 +14,7 @@ from secretsd.api.enrolment import (
 )
 from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
 from secretsd.domain.errors import InvalidRequest, InvalidState, Unauthenticated
-from secretsd.domain.networks import network_of
+from secretsd.domain.networks import is_part, network_of
 from secretsd.operations.authenticator import ENROLMENT
 from secretsd.operations.call import Call
 from secretsd.operations.operators import require_operator_for_holder
@@ -40,13 +40,18 @@ async def create_enrolment_token(call: Call, request: CreateEnrolmentTokenReques
     network = "" if request.network is None else network_of(request.network)
     if network is None:
         raise InvalidRequest("cannot make the enrolment token: network is written 192.0.2.0/24, no bits set behind it")
+    own = call.principal.network
+    if network and not is_part(network, own):
+        raise InvalidRequest(
+            f"cannot make the enrolment token: what proves the caller is good from {own} alone, and network reaches "
+            "beyond it"
+        )
     await require_room_for_token(call, user)
     expires_ms = call.time_ms + request.ttl_seconds * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
-    token = replace(token, enrols_seconds=request.token_seconds, network=network)
-    call.fields["token_id"] = token.id
+    shown, token = new_token(call, user, expires_ms, network=network)
+    token = replace(token, enrols_seconds=request.token_seconds)
     await call.commit(user_seen(call, user, lasting=lasts(token, call.time_ms)), call.add(token))
-    return CreateEnrolmentTokenResponse(id=token.id, token=shown, expires_ms=expires_ms, network=network or None)
+    return CreateEnrolmentTokenResponse(id=token.id, token=shown, expires_ms=expires_ms, network=token.network or None)
 
 
 @operation("EnrolHost", "POST /v1/enrolment")
@@ -59,9 +64,7 @@ async def enrol_host(call: Call, request: EnrolHostRequest) -> EnrolHostResponse
     if user.service and used.enrols_seconds > MAX_SESSION_SECONDS:
         raise InvalidState("cannot enrol: the user has become a service since, whose tokens are not good for so long")
     expires_ms = call.time_ms + used.enrols_seconds * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
-    token = replace(token, network=used.network)
-    call.fields["token_id"] = token.id
+    shown, token = new_token(call, user, expires_ms)
     call.rest_on(user)
     # Both or neither: of two who use it at once, one loses here, and then finds it gone.
     await call.commit(Delete(used), call.add(token))

@@ -27,8 +27,7 @@ async def create_access_token(call: Call, request: CreateAccessTokenRequest) -> 
     user = await call.parts.rows.user(key.account, key.user)
     makes_room = await _that_makes_room(call, user, key)
     expires_ms = call.time_ms + request.expires_in * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms, key.id)
-    call.fields["token_id"] = token.id
+    shown, token = new_token(call, user, expires_ms, access_key=key.id)
     call.rest_on(user)
     call.rest_on(key)
     await call.commit(*map(Delete, makes_room), call.add(token))

@@ -58,11 +58,15 @@ async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleRespo
         # After the last revocation, whatever the clock says: what is revoked later is a change of the role.
         max(call.time_ms, role.revoked_ms + 1),
         call.time_ms + seconds * 1000,
+        # Or whoever took away what proves the caller would be free of its network by this call.
+        network=call.principal.network,
     )
     call.fields["session"] = identifier
     if policy:
         call.fields["bounded"] = True
     call.fields["duration_seconds"] = seconds
+    if session.network:
+        call.fields["network"] = session.network
     call.rest_on(role)
     await call.commit(call.add(session))
     return AssumeRoleResponse(
@@ -72,6 +76,7 @@ async def assume_role(call: Call, request: AssumeRoleRequest) -> AssumeRoleRespo
         secret=secret,
         session_token=token,
         expires_ms=session.expires_ms,
+        network=session.network or None,
     )
 
 
@@ -119,6 +124,7 @@ def _described(session: Session, use: ProofUse | None) -> SessionDescription:
         expires_ms=session.expires_ms,
         chained=session.chained,
         bounded=bool(session.policy),
+        network=session.network or None,
         last_used_ms=use.time_ms if use else None,
         last_used_from=use.source if use else None,
         last_operation=use.operation if use else None,

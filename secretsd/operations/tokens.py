@@ -23,14 +23,22 @@ from secretsd.operations.registry import operation
 from secretsd.ports.storage import Change, Delete, ProofUse, Unchanged
 
 
-def new_token(user: User, now_ms: int, expires_ms: int | None, access_key: str = "") -> tuple[TextValue, Token]:
+def new_token(
+    call: Call, user: User, expires_ms: int | None, *, access_key: str = "", network: str = ""
+) -> tuple[TextValue, Token]:
     """The token as its holder gets it, this once, and as storage keeps it; `access_key` is the one that it is got for.
 
     It is never older than its user, also where the clock was set back in between: such a token would prove nobody.
+    It is good from where the caller's own proof is, or from a `network` within: or whoever took that proof away would
+    be free of its network by one call.
     """
     shown = TextValue.from_text(TOKEN_PREFIX + base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="))
-    made_ms = max(now_ms, user.created_ms)
-    token = Token(token_digest(shown), new_id(), user.account, user.name, made_ms, expires_ms, access_key=access_key)
+    made_ms = max(call.time_ms, user.created_ms)
+    made = token_digest(shown), new_id(), user.account, user.name, made_ms, expires_ms
+    token = Token(*made, access_key=access_key, network=network or call.principal.network)
+    call.fields["token_id"] = token.id
+    if token.network:
+        call.fields["network"] = token.network
     return shown, token
 
 
@@ -72,10 +80,9 @@ async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenRe
         )
     await require_room_for_token(call, user)
     expires_ms = None if request.ttl_seconds is None else call.time_ms + request.ttl_seconds * 1000
-    shown, token = new_token(user, call.time_ms, expires_ms)
-    call.fields["token_id"] = token.id
+    shown, token = new_token(call, user, expires_ms)
     await call.commit(user_seen(call, user, lasting=lasts(token, call.time_ms)), call.add(token))
-    return CreateTokenResponse(id=token.id, token=shown, expires_ms=expires_ms)
+    return CreateTokenResponse(id=token.id, token=shown, expires_ms=expires_ms, network=token.network or None)
 
 
 @operation("DeleteToken", "POST /v1/users/{user}:delete-token", audited=("id",))

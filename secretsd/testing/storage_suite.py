@@ -70,10 +70,11 @@ class StorageSuite:
         assert await stored(bench.storage) == samples.every_kind()
 
     async def test_fields_of_later_releases_come_back_too(self, bench: Bench) -> None:
-        user, token, binding, policy, secret, rotation, step, *_ = samples.later_fields()
-        await bench.add(user, token, binding, policy, secret, rotation, step)
+        user, token, binding, policy, secret, rotation, step, session, *_ = samples.later_fields()
+        await bench.add(user, token, binding, policy, secret, rotation, step, session)
         assert await bench.storage.accounts.user(samples.ACCOUNT, "eve") == user
         assert await bench.storage.proofs.token("ef" * 32) == token
+        assert await bench.storage.proofs.session("ef" * 32) == session
         assert await bench.storage.proofs.binding("unix:uid/2000") == binding
         assert await bench.storage.accounts.policy(samples.ACCOUNT, "later") == policy
         assert await bench.storage.secrets.get(samples.ACCOUNT, "prod/db/held") == secret

@@ -71,7 +71,7 @@ def list_sessions(ctx: typer.Context, role: Role, output: Output = Form.TABLE) -
         show_lines(one.access_key for one in found)
     else:
         show_table(
-            ("session", "name", "opened by", "created", "expires", "last used"),
+            ("session", "name", "opened by", "created", "expires", "last used", "only"),
             (
                 (
                     one.access_key,
@@ -80,6 +80,7 @@ def list_sessions(ctx: typer.Context, role: Role, output: Output = Form.TABLE) -
                     moment(one.created_ms),
                     moment(one.expires_ms),
                     moment(one.last_used_ms) or "never",
+                    f"from {one.network}" if one.network else "",
                 )
                 for one in found
             ),

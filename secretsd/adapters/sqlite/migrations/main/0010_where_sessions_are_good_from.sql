@@ -1,0 +1,3 @@
+-- Sessions are good from where the proof that opened them is good from; "" is anywhere, as all were until now.
+
+ALTER TABLE sessions ADD COLUMN network TEXT NOT NULL DEFAULT '';
