@@ -66,6 +66,8 @@ def serve(
         placed = certificates.placed(settings, os.environ.get("CREDENTIALS_DIRECTORY"))
         if problems := certificates.problems(placed.http, identities.worker):
             end("\n".join(problems))
+        for note in checks.notes():
+            typer.echo(f"note: {note}", err=True)
     Path(settings.runtime_dir).mkdir(mode=0o711, parents=True, exist_ok=True)
     names = [name for name in os.environ.get("LISTEN_FDNAMES", "").split(":") if name]
     specs = children(settings, identities, pin, roles=roles, inherited=names)
@@ -131,8 +133,8 @@ def check(
         problems = checks.problems(settings, os.environ.get("CREDENTIALS_DIRECTORY"), pin_fd, ask_pin, report)
     if hsm_too and report:
         hsm_matrix.show(report, form)
-    for problem in problems:
-        typer.echo(problem, err=True)
+    for line in (*problems, *(f"note: {note}" for note in checks.notes())):
+        typer.echo(line, err=True)
     if problems:
         raise typer.Exit(1)
     if not hsm_too or form is Form.TABLE:

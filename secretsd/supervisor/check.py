@@ -1,6 +1,9 @@
 """`secretsd check`: all that is wrong with configuration and host, found before it matters."""
 
+import errno
 import json
+import os
+import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +16,25 @@ from secretsd.supervisor.initialise import is_initialised
 from secretsd.supervisor.pin import NoPIN, read_pin
 from secretsd.supervisor.processes import one_shot
 from secretsd.supervisor.spawn import run_once
+
+SO_PEERPIDFD = 77
+"""As in transport.processes, which this does not see; a test keeps the two alike."""
+UNSURE_UNITS = (
+    "this kernel does not tell for sure which process is at the other end of a Unix socket (Linux 6.5 and later do): "
+    "give each systemd unit that is bound a uid that no other program has, by User= or DynamicUser="
+)
+
+
+def notes() -> list[str]:
+    """What the host lacks, so that something holds less than it would elsewhere; it serves all the same."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        try:
+            handle = ours.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD)
+        except OSError as error:
+            return [UNSURE_UNITS] if error.errno == errno.ENOPROTOOPT else []
+    os.close(handle)
+    return []
 
 
 def problems(

@@ -16,10 +16,16 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from secretsd.supervisor.check import UNSURE_UNITS, notes
 from secretsd.testing.daemon import Daemon, UnixHTTPConnection
 
 COMMAND = (sys.executable, "-I", "-m", "secretsd.cli.daemon")
+OLD_KERNEL = (
+    "from secretsd.supervisor import check; check.SO_PEERPIDFD = 9999; from secretsd.cli.daemon import main; main()"
+)
+"""`secretsd` as on a kernel before 6.5: it asks for an option that this one does not know either."""
 PIN = "an operator's own PIN"
+NOTES = "".join(f"note: {note}\n" for note in notes())
 pytestmark = [pytest.mark.acceptance, pytest.mark.needs_root]
 
 
@@ -100,7 +106,7 @@ def test_check_looks_at_the_host(config: Path) -> None:
 
 def test_check_is_content_with_what_would_start(config: Path) -> None:
     found = secretsd("check", "--config", str(initialised(config)))
-    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", "")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", NOTES)
 
 
 def test_check_takes_a_pin_that_only_systemd_would_hand_over(config: Path) -> None:
@@ -110,7 +116,7 @@ def test_check_takes_a_pin_that_only_systemd_would_hand_over(config: Path) -> No
     assert found.returncode == 1
     assert found.stderr.startswith("cannot read the PIN: systemd handed over no credential hsm-pin; add --ask-pin")
     found = secretsd("check", "--config", str(credential), "--pin-fd", "0", given=PIN)
-    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", "")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", NOTES)
 
 
 def test_init_makes_nothing_whose_recovery_it_could_not_write(config: Path) -> None:
@@ -118,6 +124,21 @@ def test_init_makes_nothing_whose_recovery_it_could_not_write(config: Path) -> N
     made = secretsd("init", "--config", str(config), "--no-recovery", "--output", str(nowhere))
     assert (made.returncode, made.stderr) == (78, f"cannot write {nowhere}: No such file or directory\n")
     assert not config.with_name("state").exists()
+
+
+def test_on_kernels_that_do_not_tell_units_for_sure_check_and_serve_say_so(config: Path) -> None:
+    old = (sys.executable, "-I", "-c", OLD_KERNEL)
+    of = ("--config", str(initialised(config)))
+    found = subprocess.run([*old, "check", *of], capture_output=True, text=True, timeout=60)
+    note = f"note: {UNSURE_UNITS}\n"
+    assert (found.returncode, found.stdout, found.stderr) == (0, "all is well\n", note)
+    with subprocess.Popen([*old, "serve", *of], stderr=subprocess.PIPE, text=True) as served:
+        assert served.stderr is not None
+        try:
+            assert served.stderr.readline() == note
+        finally:
+            served.terminate()
+        assert "note: " not in served.stderr.read()
 
 
 def test_check_proves_the_module_and_the_pin(config: Path) -> None:
