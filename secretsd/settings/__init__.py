@@ -1,7 +1,8 @@
 """secretsd.yaml as frozen settings."""
 
 from secretsd.settings.checks import check
-from secretsd.settings.document import BadSettings, as_document, from_document, load
+from secretsd.settings.document import as_document, from_document, load
+from secretsd.settings.file import BadSettings, read
 from secretsd.settings.parts import CREDENTIAL, DEFAULT_CONFIG, HTTPSettings, Settings, UserSettings, address
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "check",
     "from_document",
     "load",
+    "read",
 ]

@@ -1,4 +1,4 @@
-"""secretsd.yaml as settings: the only reader of configuration files; all that is wrong is told at once."""
+"""secretsd.yaml as settings; all that is wrong is told at once."""
 
 import difflib
 from collections.abc import Mapping
@@ -7,31 +7,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
-import yaml
 
+from secretsd.settings import file
 from secretsd.settings.checks import check
+from secretsd.settings.file import BadSettings, word
 from secretsd.settings.parts import Settings
-
-
-class BadSettings(Exception):
-    """All that is wrong with a configuration, a sentence each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 def load(path: Path) -> Settings:
     """The settings in a YAML file; BadSettings names every problem, OSError where the file cannot be read."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except UnicodeDecodeError:
-        raise BadSettings([f"cannot read {path}: it is not UTF-8"]) from None
-    except (yaml.YAMLError, AttributeError, ValueError, OverflowError) as error:  # tags with odd values raise others
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise BadSettings([f"cannot read {path}{where}: it is not YAML"]) from None
-    return from_document({} if document is None else document)
+    return from_document(file.read(path))
 
 
 def from_document(document: Any) -> Settings:
@@ -63,7 +48,7 @@ def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {prefix}{close[0]}?" if close else ""
-            problems.append(f"cannot use {prefix}{_safe(key)}: there is no such setting{hint}")
+            problems.append(f"cannot use {prefix}{word(key)}: there is no such setting{hint}")
         elif is_dataclass(types[key]):
             given[key] = _read(types[key], value, f"{prefix}{key}.", problems)
         else:
@@ -77,9 +62,3 @@ def _read(kind: type, document: Any, prefix: str, problems: list[str]) -> Any:
 def _words(kind: Any) -> str:
     names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
     return names.get(kind, "of the form that config/secretsd.yaml shows")
-
-
-def _safe(key: Any) -> str:
-    """A key as it may be shown: what is no plain word could be a value in the wrong place."""
-    text = str(key)
-    return text if text.isidentifier() and len(text) <= 40 else "a key that is no word"

@@ -9,9 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from secretsd.settings import BadSettings, Settings, address, from_document
+from secretsd.settings import BadSettings, Settings, address, from_document, read
 from secretsd.supervisor.identities import (
     Identities,
     Identity,
@@ -72,10 +70,10 @@ def dev_settings(state_dir: Path, listen: str, socket: Path | None) -> Settings:
     }
     path = state_dir / "secretsd.yaml"
     if path.exists():
-        try:
-            document = _merged(document, yaml.safe_load(path.read_text()) or {})
-        except yaml.YAMLError:
-            raise BadSettings([f"cannot read {path}: it is not YAML"]) from None
+        given = read(path)
+        if not isinstance(given, Mapping):
+            raise BadSettings([f"cannot use {path}: it is not a mapping"])
+        document = _merged(document, given)
     document["unix"] = {"path": str((socket or state_dir / "secretsd.sock").absolute())}
     document["http"] = {**(document.get("http") or {}), "listen": listen}
     settings = from_document(document)
