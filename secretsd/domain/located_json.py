@@ -1,4 +1,4 @@
-"""JSON read with the line of every value, and with no name twice in an object, which JSON itself leaves open."""
+"""JSON read with the line of every value, and with nothing in it that JSON itself leaves open."""
 
 import json
 from bisect import bisect_right
@@ -14,26 +14,41 @@ class Located(NamedTuple):
     line: int
 
 
-class NamedTwice(ValueError):
-    """cannot read the JSON: an object has a name twice"""
+class Number(NamedTuple):
+    """A number as it is written: 1.10 is not 1.1 to who meant a text, and no digits are too many to look at."""
 
-    def __init__(self, line: int) -> None:
-        super().__init__("cannot read the JSON: an object has a name twice")
+    text: str
+
+
+class Refused(ValueError):
+    """cannot take the JSON: it is not said the same way by all who read it
+
+    `problem` says what stands in that line.
+    """
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"cannot take the JSON, line {line}: {problem}")
         self.line = line
+        self.problem = problem
 
 
+MAX_DEPTH = 32
 Scan = Callable[[str, int], tuple[Any, int]]
+
+
+_NO_VALUE = object()
 
 
 class _Decoder(json.JSONDecoder):
     """The standard library's decoder in its Python form, which hands every nested value to a scanner of our own."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(parse_constant=_refused)
+        super().__init__(parse_int=Number, parse_float=Number, parse_constant=lambda _: _NO_VALUE)
         self._ends = [at for at, character in enumerate(text) if character == "\n"]
+        self._depth = 0
         self.parse_object = self._object
         self.parse_array = self._array
-        self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]  # typeshed knows the C one alone
+        self.scan_once = self._located(scanner.py_make_scanner(self))  # type: ignore[attr-defined]  # typeshed: C alone
 
     def line(self, at: int) -> int:
         """The line of a place in the text."""
@@ -41,8 +56,17 @@ class _Decoder(json.JSONDecoder):
 
     def _located(self, scan: Scan) -> Scan:
         def scan_once(text: str, at: int) -> tuple[Located, int]:
+            line = self.line(at)
+            if self._depth == MAX_DEPTH:
+                raise Refused(line, "it is nested too deep")
+            self._depth += 1
             value, end = scan(text, at)
-            return Located(value, self.line(at)), end
+            self._depth -= 1
+            if value is _NO_VALUE:
+                raise Refused(line, "NaN and Infinity are no JSON")
+            if isinstance(value, str):
+                _require_text(value, line)
+            return Located(value, line), end
 
         return scan_once
 
@@ -57,17 +81,20 @@ def _once(pairs: list[tuple[str, Located]]) -> dict[str, Located]:
     found: dict[str, Located] = {}
     for name, value in pairs:
         if name in found:
-            raise NamedTwice(value.line)
+            raise Refused(value.line, "an object has a name twice")
+        _require_text(name, value.line)
         found[name] = value
     return found
 
 
-def _refused(_: str) -> None:
-    raise ValueError("cannot read the JSON: NaN and Infinity are no values of it")
+def _require_text(text: str, line: int) -> None:
+    """JSON can spell half of a surrogate pair, which no text has and no storage keeps."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refused(line, "half of a surrogate pair is no text") from None
 
 
 def located(text: str) -> Located:
-    """The value in a JSON text; JSONDecodeError, NamedTwice, ValueError, and RecursionError where it is nested deep."""
-    reading = _Decoder(text)
-    first = len(text) - len(text.lstrip(" \t\r\n"))
-    return Located(reading.decode(text), reading.line(first))
+    """The value in a JSON text, its numbers as they are written; JSONDecodeError, or Refused with line and problem."""
+    return _Decoder(text).decode(text)  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from secretsd.domain import conditions
 from secretsd.domain.condition_keys import CONDITION_KEYS, condition_key
 from secretsd.domain.conditions import Condition
 from secretsd.domain.errors import InvalidRequest
-from secretsd.domain.located_json import Located, NamedTwice, located
+from secretsd.domain.located_json import Located, Number, Refused, located
 from secretsd.domain.patterns import MAX_PATTERN_LENGTH, glob, is_resource_pattern
 from secretsd.domain.policy import MAX_PATTERNS, MAX_STATEMENTS, Effect, Statement
 from secretsd.domain.policy_rules import is_principal
@@ -46,16 +46,14 @@ def read(text: str, permissions: Iterable[str], kind: DocumentKind = DocumentKin
 
     A resource's policy may leave out Resource, which can only be the resource itself (`*`).
     """
-    if len(text.encode()) > MAX_DOCUMENT_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise InvalidPolicy(1, f"it is longer than {MAX_DOCUMENT_BYTES} bytes")
     try:
         document = located(text)
     except json.JSONDecodeError as error:
         raise InvalidPolicy(error.lineno, "it is no JSON") from None
-    except NamedTwice as error:
-        raise InvalidPolicy(error.line, "an object has a name twice") from None
-    except (RecursionError, ValueError):
-        raise InvalidPolicy(1, "it is no JSON that could be read") from None
+    except Refused as error:
+        raise InvalidPolicy(error.line, error.problem) from None
     top = _object(document, "the document")
     _known(document, top, ("Version", "Statement"), "an element of a policy")
     if "Version" not in top or top["Version"].value != VERSION:
@@ -172,15 +170,15 @@ def _either(found: Located, parts: Mapping[str, Located], name: str) -> tuple[li
 
 
 def _strings(found: Located, what: str, scalars: bool = False) -> list[tuple[int, str]]:
-    """One string or a list of them, each with its line; `scalars` lets numbers and bools stand for their text."""
+    """One string or a list of them, each with its line; `scalars` lets numbers and bools stand for what is written."""
     listed = found.value if isinstance(found.value, list) else [found]
     if not 1 <= len(listed) <= MAX_PATTERNS:
         raise InvalidPolicy(found.line, f"{what} has 1 to {MAX_PATTERNS} entries")
     strings = []
     for one in listed:
         value = one.value
-        if scalars and isinstance(value, bool | int | float):
-            value = str(value).lower() if isinstance(value, bool) else repr(value)
+        if scalars and isinstance(value, bool | Number):
+            value = value.text if isinstance(value, Number) else str(value).lower()
         if not isinstance(value, str) or not 1 <= len(value) <= MAX_PATTERN_LENGTH:
             raise InvalidPolicy(one.line, f"{what} is made of strings of 1 to {MAX_PATTERN_LENGTH} characters")
         strings.append((one.line, value))

@@ -174,6 +174,26 @@ async def test_the_line_is_that_of_what_is_wrong(app):
     assert not (await app.call("ValidatePolicy", document="no json")).valid
 
 
+@pytest.mark.parametrize(
+    ("operation", "fields", "statement"),
+    [
+        ("CreatePolicy", {"policy": "new"}, READ),
+        ("UpdatePolicy", {"policy": "reads"}, READ),
+        ("PutUserPolicy", {"user": "u", "policy": "inline"}, READ),
+        ("CreateRole", {"role": "r"}, TRUST),
+    ],
+)
+async def test_what_no_storage_keeps_is_no_policy(app, tools, operation, fields, statement):
+    """JSON can spell half of a surrogate pair."""
+    await app.call("CreateUser", user="u")
+    written = document({**statement, "sid": "HALF"}).replace("HALF", "\\ud800")
+    field = "trust" if operation == "CreateRole" else "document"
+    with pytest.raises(tools.Failed, match="invalid-request") as refused:
+        await app.call(operation, **fields, **{field: written})
+    assert "line 1" in refused.value.error.message
+    assert not (await app.call("ValidatePolicy", document=written)).valid
+
+
 async def test_it_is_told_what_makes_an_operator(app):
     reach = {**READ, "resource": ["secretsd:system:*"]}
     assert (await app.call("ValidatePolicy", document=document(reach))).reaches_system
