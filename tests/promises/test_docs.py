@@ -92,9 +92,13 @@ def test_every_word_of_dev_is_one(words: tuple[str, ...]) -> None:
     assert re.search(rf"^  {words[0]} ", usage, re.MULTILINE), f"./dev has no word {words[0]}"
 
 
+SHELL_VARIABLES = {"$account": "123456789012"}
+"""What the pages put into variables, where a command does not take just any word."""
+
+
 def parse(app: typer.Typer, words: tuple[str, ...]) -> None:
     """Read the words as the command would, without running it; typer's own error where they do not fit."""
-    command, rest = typer.main.get_command(app), list(words)
+    command, rest = typer.main.get_command(app), [SHELL_VARIABLES.get(word, word) for word in words]
     while rest and (inner := getattr(command, "commands", {}).get(rest[0])) is not None:
         command, rest = inner, rest[1:]
     assert not hasattr(command, "commands"), f"there is no command {rest[:1]}"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from secretsd.cli.ctl.account_arguments import account_number
 from secretsd.cli.ctl.holders import call, show
 from secretsd.cli.ctl.key_arguments import examples
 from secretsd.cli.ctl.output import (
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from secretsd.api.accounts import AccountDescription
     from secretsd.client import Client
 
-Account = Annotated[str, typer.Argument(help="The account's number.", show_default=False)]
+Account = Annotated[
+    str,
+    typer.Argument(metavar="ACCOUNT", parser=account_number, help="The account's number.", show_default=False),
+]
 AccountName = Annotated[str, typer.Argument(metavar="NAME", help="What people call it.", show_default=False)]
 
 

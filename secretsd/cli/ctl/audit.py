@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from secretsd.cli.ctl.account_arguments import any_account
 from secretsd.cli.ctl.output import Form, Output, moment, show_json, show_lines, show_table
 from secretsd.cli.ctl.reach import reach
 from secretsd.cli.ctl.times import point
@@ -26,7 +27,10 @@ def lookup(
     ] = None,
     operation: Annotated[str | None, typer.Option(help="The operation's name.")] = None,
     request_id: Annotated[str | None, typer.Option(help="The one call that an answer or error named.")] = None,
-    account: Annotated[str | None, typer.Option(help="Another account than your own.")] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="ACCOUNT", parser=any_account, help="Another account than your own, or system."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most events to show.")] = 100,
     output: Output = Form.TABLE,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secretsd.cli.ctl import sources
+from secretsd.cli.ctl.account_arguments import account_number
 from secretsd.cli.ctl.holders import call, show
 from secretsd.cli.ctl.key_arguments import Yes, confirm, examples
 from secretsd.cli.ctl.output import Form, Output, moment, show_json, show_lines, show_table
@@ -22,7 +23,12 @@ Crl = Annotated[str | None, typer.Option("--crl", metavar="-|@FILE", help="Its l
 def create(
     ctx: typer.Context,
     certificate_authority: Name,
-    account: Annotated[str, typer.Option(help="The account that its certificates prove somebody of.")],
+    account: Annotated[
+        str,
+        typer.Option(
+            metavar="ACCOUNT", parser=account_number, help="The account that its certificates prove somebody of."
+        ),
+    ],
     certificates: Certificates,
     crl: Crl = None,
     output: Output = Form.TABLE,

@@ -31,7 +31,9 @@ ADVICE: dict[ErrorKind, Advice] = {
         DENIED, UNCHANGED, "secretsctl whoami tells who you are; an administrator attaches policies to that user"
     ),
     ErrorKind.NOT_FOUND: Advice(
-        NOT_FOUND, UNCHANGED, "secretsctl ls shows the secrets that are there, secretsctl key ls the keys"
+        NOT_FOUND,
+        UNCHANGED,
+        "secretsctl ls shows the secrets that are there, secretsctl key ls keys, secretsctl account list accounts",
     ),
     ErrorKind.ALREADY_EXISTS: Advice(
         FAILED, UNCHANGED, "secretsctl describe NAME or secretsctl key describe KEY shows what is there"

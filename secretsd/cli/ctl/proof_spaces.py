@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from secretsd.cli.ctl.account_arguments import account_number
 from secretsd.cli.ctl.holders import call, show
 from secretsd.cli.ctl.key_arguments import Yes, confirm, examples
 from secretsd.cli.ctl.output import Form, Output, moment, show_json, show_lines, show_table
@@ -24,7 +25,12 @@ Space = Annotated[
 def create(
     ctx: typer.Context,
     space: Space,
-    account: Annotated[str, typer.Option(help="The account whose administrators may bind these proofs.")],
+    account: Annotated[
+        str,
+        typer.Option(
+            metavar="ACCOUNT", parser=account_number, help="The account whose administrators may bind these proofs."
+        ),
+    ],
     output: Output = Form.TABLE,
 ) -> None:
     """Leave proofs of identity to an account; no proof is in two spaces."""

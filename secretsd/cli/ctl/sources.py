@@ -94,12 +94,13 @@ def as_request(fields: dict[str, Any], kind: "type[Request]") -> "Request":
 
 
 def where(error: Exception) -> str:
-    """What msgspec says is wrong, without the one thing that it quotes: a word that is none of those allowed."""
+    """What msgspec says is wrong, without patterns, and without the one thing that it quotes: a word that is wrong."""
     text = str(error)
+    place = text[text.rfind(" - at ") :] if " - at " in text else ""
     if text.startswith("Invalid enum value"):
-        return (
-            "a word that is not one of those allowed" + text[text.rfind(" - at ") :] if " - at " in text else "a word"
-        )
+        return "a word" if not place else "a word that is not one of those allowed" + place
+    if text.startswith("Expected `str` matching regex"):
+        return "a text that is not of the form asked for" + place
     return text[:1].lower() + text[1:]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from secretsd.cli.ctl import sources
+from secretsd.cli.ctl.account_arguments import account_number
 from secretsd.cli.ctl.holders import call, show
 from secretsd.cli.ctl.key_arguments import Yes, confirm, examples
 from secretsd.cli.ctl.output import Form, Output, show_json, show_lines, show_table
@@ -55,7 +56,10 @@ Require = Annotated[
 def create(
     ctx: typer.Context,
     token_issuer: TokenIssuer,
-    account: Annotated[str, typer.Option(help="The account that its tokens prove somebody of.")],
+    account: Annotated[
+        str,
+        typer.Option(metavar="ACCOUNT", parser=account_number, help="The account that its tokens prove somebody of."),
+    ],
     issuer: Annotated[str, typer.Option(help="What the tokens' iss says, to the letter.")],
     audience: Annotated[str, typer.Option(help="What the tokens' aud is, or holds, to the letter.")] = "secretsd",
     keys: Keys = None,
