@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from secretsd.api.fields import Response, TextValue, Word
+from secretsd.api.fields import Limit, PageToken, Response, TextValue, Word
 from secretsd.api.users import OfUser
 
 
@@ -33,7 +33,10 @@ class DeleteTokenRequest(OfUser, frozen=True, kw_only=True):
 
 
 class ListTokensRequest(OfUser, frozen=True, kw_only=True):
-    """The tokens of a user, without what proves them."""
+    """Tokens of a user, in order of id, without what proves them."""
+
+    limit: Limit = 100
+    next_token: PageToken | None = None
 
 
 class TokenDescription(Response, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class TokenDescription(Response, frozen=True, kw_only=True):
 
 
 class ListTokensResponse(Response, frozen=True, kw_only=True):
-    """A user's tokens, the oldest first."""
+    """A page of tokens."""
 
     tokens: tuple[TokenDescription, ...]
+    next_token: str | None = None

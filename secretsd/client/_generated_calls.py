@@ -1428,9 +1428,11 @@ class GeneratedCalls(ABC):
             "ListTokenIssuers", ListTokenIssuersRequest(limit=limit, next_token=next_token), ListTokenIssuersResponse
         )
 
-    async def list_tokens(self, user: str) -> ListTokensResponse:
+    async def list_tokens(self, user: str, *, limit: int = 100, next_token: str | None = None) -> ListTokensResponse:
         """List a user's tokens without what proves them."""
-        return await self.exchange("ListTokens", ListTokensRequest(user=user), ListTokensResponse)
+        return await self.exchange(
+            "ListTokens", ListTokensRequest(user=user, limit=limit, next_token=next_token), ListTokensResponse
+        )
 
     async def list_user_policies(self, user: str) -> ListInlinePoliciesResponse:
         """List the policies of a user's own."""

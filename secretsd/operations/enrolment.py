@@ -13,7 +13,7 @@ from secretsd.api.enrolment import (
     EnrolHostResponse,
 )
 from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
-from secretsd.domain.errors import InvalidRequest, InvalidState, Unauthenticated
+from secretsd.domain.errors import InvalidRequest, InvalidState, NotFound, Unauthenticated
 from secretsd.domain.networks import is_part, network_of
 from secretsd.operations.authenticator import ENROLMENT
 from secretsd.operations.call import Call
@@ -81,7 +81,11 @@ async def enrol_host(call: Call, request: EnrolHostRequest) -> EnrolHostResponse
 async def _used(call: Call) -> Token:
     """The enrolment token as it is now; Unauthenticated where it was used meanwhile."""
     identifier = call.principal.proof.removeprefix(ENROLMENT)
-    for token in await call.parts.storage.proofs.tokens(call.account, call.principal.path.removeprefix("user/")):
-        if token.id == identifier and token.enrols_seconds:
-            return token
-    raise Unauthenticated
+    user = call.principal.path.removeprefix("user/")
+    try:
+        token = await call.parts.storage.proofs.token_of_user(call.account, user, identifier)
+    except NotFound:
+        raise Unauthenticated from None
+    if not token.enrols_seconds:
+        raise Unauthenticated
+    return token

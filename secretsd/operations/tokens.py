@@ -13,8 +13,9 @@ from secretsd.api.tokens import (
     TokenDescription,
 )
 from secretsd.domain.credentials import MAX_SESSION_SECONDS, MAX_TOKENS, Token
-from secretsd.domain.errors import InvalidState, LimitExceeded, NotFound
+from secretsd.domain.errors import InvalidState, LimitExceeded
 from secretsd.domain.principals import User
+from secretsd.operations import pages
 from secretsd.operations.authenticator import TOKEN_PREFIX, token_digest
 from secretsd.operations.call import Call
 from secretsd.operations.ids import new_id
@@ -88,20 +89,22 @@ async def create_token(call: Call, request: CreateTokenRequest) -> CreateTokenRe
 @operation("DeleteToken", "POST /v1/users/{user}:delete-token", audited=("id",))
 async def delete_token(call: Call, request: DeleteTokenRequest) -> DoneResponse:
     """End a token, at once on every node."""
-    for token in await call.parts.storage.proofs.tokens(call.account, request.user):
-        if token.id == request.id:
-            await call.commit(Delete(token))
-            return DoneResponse()
-    raise NotFound(f"cannot find the token of user {request.user}")
+    await call.commit(Delete(await call.parts.storage.proofs.token_of_user(call.account, request.user, request.id)))
+    return DoneResponse()
 
 
 @operation("ListTokens", "GET /v1/users/{user}:tokens")
 async def list_tokens(call: Call, request: ListTokensRequest) -> ListTokensResponse:
     """List a user's tokens without what proves them."""
     await call.parts.rows.user(call.account, request.user)
-    tokens = await call.parts.storage.proofs.tokens(call.account, request.user)
-    uses = await call.parts.proof_uses.last(f"token/{token.id}" for token in tokens)
-    return ListTokensResponse(tokens=tuple(_described(token, uses.get(f"token/{token.id}")) for token in tokens))
+    found = await call.parts.storage.proofs.tokens(
+        call.account, request.user, pages.after(request.next_token), request.limit + 1
+    )
+    shown, next_token = pages.page(found, request.limit, lambda token: token.id)
+    uses = await call.parts.proof_uses.last(f"token/{token.id}" for token in shown)
+    return ListTokensResponse(
+        tokens=tuple(_described(token, uses.get(f"token/{token.id}")) for token in shown), next_token=next_token
+    )
 
 
 def _described(token: Token, use: ProofUse | None) -> TokenDescription:

@@ -13,8 +13,8 @@ from secretsd.api.users import (
     UpdateUserRequest,
     UserDescription,
 )
-from secretsd.domain.credentials import Token
-from secretsd.domain.errors import InvalidState
+from secretsd.domain.credentials import MAX_SESSION_SECONDS, Token
+from secretsd.domain.errors import InvalidState, NotFound
 from secretsd.domain.names import Resource
 from secretsd.domain.principals import User
 from secretsd.operations import pages
@@ -22,11 +22,12 @@ from secretsd.operations.call import Call
 from secretsd.operations.holders import inline_names, policy_to_hold
 from secretsd.operations.operators import require_operator_for_holder
 from secretsd.operations.registry import operation
-from secretsd.operations.tokens import lasts
 from secretsd.ports.storage import Delete
 
 COUNTED = 100
 """How many bindings are counted when it is told what is in the way."""
+MAX_TAKEN = 1_000
+"""Most tokens that go in one unit of work with their user."""
 
 
 def describe_user(user: User) -> UserDescription:
@@ -52,7 +53,7 @@ async def create_user(call: Call, request: CreateUserRequest) -> UserDescription
     user = User(
         call.account,
         request.user,
-        call.time_ms,
+        await _after_all_tokens(call, request.user),
         tags=request.tags,
         boundary=boundary,
         service=request.service,
@@ -99,26 +100,37 @@ async def delete_user(call: Call, request: DeleteUserRequest) -> DoneResponse:
     """End a user whom no token, access key or binding leads to any more."""
     user = await call.parts.rows.user(call.account, request.user)
     proofs = call.parts.storage.proofs
-    tokens = await proofs.tokens(call.account, user.name)
-    over = [token for token in tokens if _is_over(token, call.time_ms)]
     bindings = len(await proofs.bindings_of_user(call.account, user.name, COUNTED))
     left = (
-        _counted("token", len(tokens) - len(over)),
+        _counted("token", await proofs.count_tokens(call.account, user.name, call.time_ms)),
         _counted("access key", len(await proofs.access_keys(call.account, user.name))),
         _counted("binding", bindings, bindings == COUNTED),
     )
     if any(left):
         raise InvalidState(f"cannot delete user {user.name}: {_listed(left)} lead to it; take them away first")
-    await call.commit(Delete(user), *map(Delete, over))
+    # What is left of those that are over proves nobody without its user, and goes within the hour as all of them do.
+    over = await proofs.tokens(call.account, user.name, "", MAX_TAKEN)
+    await call.commit(Delete(user), *(Delete(token) for token in over if _is_over(token, call.time_ms)))
     return DoneResponse()
+
+
+async def _after_all_tokens(call: Call, name: str) -> int:
+    """When a user was made who is made now: after each token that is left of one who had that name, so none proves him.
+
+    Where the clock was set back since, some of them would be good again.
+    """
+    try:
+        newest = await call.parts.storage.proofs.newest_token(call.account, name)
+    except NotFound:
+        return call.time_ms
+    return max(call.time_ms, newest.created_ms + 1)
 
 
 async def _require_nothing_standing(call: Call, user: User) -> None:
     """Raise InvalidState for a user with access keys, or with tokens that are good for longer than a session can be."""
-    proofs = call.parts.storage.proofs
-    tokens = await proofs.tokens(call.account, user.name)
+    proofs, longest_ms = call.parts.storage.proofs, MAX_SESSION_SECONDS * 1000
     left = (
-        _counted("lasting token", sum(lasts(token, call.time_ms) for token in tokens)),
+        _counted("lasting token", await proofs.count_lasting_tokens(call.account, user.name, call.time_ms, longest_ms)),
         _counted("access key", len(await proofs.access_keys(call.account, user.name))),
     )
     if any(left):

@@ -58,12 +58,21 @@ class ProofReader(Protocol):
     """What proves somebody. NotFound names nothing here: a caller may hold anything. TamperedRecord as above."""
 
     async def token(self, digest: str) -> Token: ...
-    async def tokens(self, account: str, user: str) -> Sequence[Token]:
-        """All tokens of a user, in order of id."""
+    async def token_of_user(self, account: str, user: str, identifier: str) -> Token: ...
+    async def tokens(self, account: str, user: str, after: str, limit: int) -> Sequence[Token]:
+        """Tokens of a user after an id, in order of id."""
+        ...
+
+    async def newest_token(self, account: str, user: str) -> Token:
+        """The token of a user of that name that was made last."""
         ...
 
     async def count_tokens(self, account: str, user: str, now_ms: int) -> int:
         """How many tokens of a user are good at that moment."""
+        ...
+
+    async def count_lasting_tokens(self, account: str, user: str, now_ms: int, longest_ms: int) -> int:
+        """How many of those are good for longer than that, or become one that is."""
         ...
 
     async def tokens_of_access_key(self, access_key: str, now_ms: int, limit: int) -> Sequence[Token]:

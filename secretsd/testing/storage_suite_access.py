@@ -169,6 +169,31 @@ class AccessSuite:
         assert [await count(samples.ACCOUNT, user, now_ms) for now_ms in (999, 1_000, 1_001)] == [3, 2, 1]
         assert await count(samples.OTHER_ACCOUNT, user, 0) == 0
 
+    async def test_tokens_that_last_are_counted_by_user(self, bench: Bench) -> None:
+        """Those that never end, those that end later than that, and those that a host turns into such a one."""
+        ends = {"01": 1_000, "02": 5_000, "03": 5_001, "04": None}
+        await bench.add(*(samples.token(digest * 32, f"t-{digest}", end) for digest, end in ends.items()))
+        enrols = (("05", 2_000, 5), ("06", 2_000, 4), ("07", 1_000, 5))
+        await bench.add(
+            *(replace(samples.token(one * 32, f"t-{one}", end), enrols_seconds=s) for one, end, s in enrols),
+            replace(samples.token("08" * 32, "t-08"), user="bob"),
+        )
+        count, user = bench.storage.proofs.count_lasting_tokens, samples.token().user
+        assert await count(samples.ACCOUNT, user, 1_000, 4_000) == 3
+        assert await count(samples.ACCOUNT, user, 1_001, 4_000) == 2
+        assert await count(samples.ACCOUNT, user, 2_000, 4_000) == 1
+        assert await count(samples.OTHER_ACCOUNT, user, 0, 0) == 0
+
+    async def test_a_token_is_found_by_its_users_name_and_its_id(self, bench: Bench) -> None:
+        first, second = samples.token("01" * 32, "t-1"), replace(samples.token("02" * 32, "t-2"), created_ms=9)
+        await bench.add(first, second, replace(samples.token("03" * 32, "t-3"), user="bob"))
+        proofs = bench.storage.proofs
+        assert await proofs.token_of_user(samples.ACCOUNT, "ann", "t-2") == second
+        assert await proofs.newest_token(samples.ACCOUNT, "ann") == first
+        for account, identifier in ((samples.ACCOUNT, "t-3"), (samples.OTHER_ACCOUNT, "t-1"), (samples.ACCOUNT, "")):
+            with pytest.raises(NotFound):
+                await proofs.token_of_user(account, "ann", identifier)
+
     async def test_sessions_of_a_role_that_are_good(self, bench: Bench) -> None:
         await bench.add(*(access.session(f"{n:02}" * 32, f"STS{n}", 1_000 * n) for n in (3, 1, 2)))
         await bench.add(replace(access.session("04" * 32, "STS4", 9_000), role="other"))
@@ -253,6 +278,7 @@ class AccessSuite:
             storage.accounts.role(account, "x"),
             storage.proofs.access_key("x"),
             storage.proofs.session("x"),
+            storage.proofs.newest_token(account, "x"),
             storage.proofs.session_of_access_key("x"),
             storage.grants.policy(account, "key/x"),
             storage.grants.grant("x"),

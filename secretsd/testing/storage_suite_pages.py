@@ -65,8 +65,11 @@ class PagesSuite:
     async def test_tokens_of_a_user_only(self, bench: Bench) -> None:
         other = replace(samples.token("cc", "t-3"), user="bob")
         await bench.add(samples.token("aa", "t-2"), samples.token("bb", "t-1", 5), other)
-        assert names(await bench.storage.proofs.tokens(samples.ACCOUNT, "ann")) == ["t-1", "t-2"]
-        assert await bench.storage.proofs.tokens(samples.OTHER_ACCOUNT, "ann") == []
+        tokens = bench.storage.proofs.tokens
+        assert names(await tokens(samples.ACCOUNT, "ann", "", 9)) == ["t-1", "t-2"]
+        assert names(await tokens(samples.ACCOUNT, "ann", "", 1)) == ["t-1"]
+        assert names(await tokens(samples.ACCOUNT, "ann", "t-1", 9)) == ["t-2"]
+        assert await tokens(samples.OTHER_ACCOUNT, "ann", "", 9) == []
 
     @pytest.mark.parametrize(
         ("prefix", "after", "limit", "expected"),

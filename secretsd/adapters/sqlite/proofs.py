@@ -18,13 +18,26 @@ class SqliteProofs:
         """The token; NotFound."""
         return await self._reads.one(Token, "token", (digest,), "cannot find the token")
 
-    async def tokens(self, account: str, user: str) -> Sequence[Token]:
-        """All tokens of a user."""
-        return await self._reads.many(Token, "tokens", (account, user))
+    async def token_of_user(self, account: str, user: str, identifier: str) -> Token:
+        """The token of that id; NotFound."""
+        return await self._reads.one(Token, "token_of_user", (account, user, identifier), "cannot find the token")
+
+    async def tokens(self, account: str, user: str, after: str, limit: int) -> Sequence[Token]:
+        """Tokens of a user by id."""
+        return await self._reads.many(Token, "tokens", (account, user, after, limit))
+
+    async def newest_token(self, account: str, user: str) -> Token:
+        """The token of a user that was made last; NotFound."""
+        return await self._reads.one(Token, "newest_token", (account, user), "cannot find the token")
 
     async def count_tokens(self, account: str, user: str, now_ms: int) -> int:
         """How many tokens of a user are good."""
         rows = await self._reads.rows("count_tokens", (account, user, now_ms))
+        return int(str(rows[0][0]))
+
+    async def count_lasting_tokens(self, account: str, user: str, now_ms: int, longest_ms: int) -> int:
+        """How many tokens of a user are good for longer than that."""
+        rows = await self._reads.rows("count_lasting_tokens", (account, user, now_ms, longest_ms))
         return int(str(rows[0][0]))
 
     async def tokens_of_access_key(self, access_key: str, now_ms: int, limit: int) -> Sequence[Token]:

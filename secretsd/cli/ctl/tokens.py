@@ -1,6 +1,6 @@
 """Bearer tokens of users."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,10 @@ from secretsd.cli.ctl.holders import call
 from secretsd.cli.ctl.output import Form, Output, moment, show_bytes, show_fields, show_json, show_lines, show_table
 from secretsd.cli.ctl.reach import reach
 from secretsd.cli.ctl.times import seconds
+
+if TYPE_CHECKING:
+    from secretsd.api.tokens import TokenDescription
+    from secretsd.client import Client
 
 User = Annotated[str, typer.Argument(help="The user's name.", show_default=False)]
 
@@ -58,7 +62,13 @@ def create_enrolment_token(
 
 def list_tokens(ctx: typer.Context, user: User, output: Output = Form.TABLE) -> None:
     """List a user's tokens, without what proves them; uses of one that was got for an access key count as the key's."""
-    found = reach(ctx).run(lambda client: client.list_tokens(user)).tokens
+    from secretsd.api.tokens import ListTokensRequest, ListTokensResponse
+
+    async def collect(client: "Client") -> "list[TokenDescription]":
+        pages = client.pages("ListTokens", ListTokensRequest(user=user), ListTokensResponse)
+        return [one async for page in pages for one in page.tokens]
+
+    found = reach(ctx).run(collect)
     if output is Form.JSON:
         show_json(found)
     elif output is Form.RAW:

@@ -93,13 +93,11 @@ def test_users_and_their_tokens(ctl, wire) -> None:
     wire.answer("AttachPolicy", {"user": "ann", "resource": "r", "created_ms": 0, "policies": ["p"]})
     assert "policies  p\n" in ctl("user", "attach", "ann", "p").text
     assert wire.sent[-1].target == "/v1/users/ann:attach-policy"
-    wire.answer("ListTokens", {"tokens": [{"id": "t", "created_ms": 0}]})
-    assert ctl("user", "token", "list", "ann").text.splitlines()[1].split() == [
-        "t",
-        "1970-01-01T00:00:00Z",
-        "never",
-        "never",
-    ]
+    wire.answer("ListTokens", {"tokens": [{"id": "t", "created_ms": 0}], "next_token": "more"})
+    wire.answer("ListTokens", {"tokens": [{"id": "u", "created_ms": 0}]})
+    listed = ctl("user", "token", "list", "ann").text.splitlines()[1:]
+    assert [line.split() for line in listed] == [[one, "1970-01-01T00:00:00Z", "never", "never"] for one in "tu"]
+    assert wire.sent[-1].target.endswith("next_token=more")
     wire.answer("DeleteToken", {})
     assert ctl("user", "token", "delete", "ann", "t").code == 0
     assert wire.body("DeleteToken") == {"id": "t"}

@@ -137,7 +137,7 @@ async def bereave(house, *, keep_account=True):
     proofs, accounts = house.storage.proofs, house.storage.accounts
     gone = [*await proofs.bindings(house.account, "", 100), *await accounts.policies(house.account, "", 100)]
     for user in await accounts.users(house.account, "", 100):
-        gone += [user, *await proofs.tokens(house.account, user.name)]
+        gone += [user, *await proofs.tokens(house.account, user.name, "", 99)]
     event = samples.event("Lost", accounts=(samples.OTHER_ACCOUNT,))
     await house.storage.commit(UnitOfWork(tuple(map(Delete, gone)), event))
     house.storage.refresh()

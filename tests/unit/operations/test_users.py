@@ -92,7 +92,7 @@ async def test_a_user_goes_with_his_rights_and_his_tokens_that_are_over(house, t
         await house.call("DeleteUser", user="ann")
     house.clock.pass_days(1)
     await house.call("DeleteUser", user="ann")
-    assert await house.storage.proofs.tokens(house.account, "ann") == []
+    assert await house.storage.proofs.tokens(house.account, "ann", "", 9) == []
     for operation in ("DescribeUser", "DeleteUser", "UpdateUser", "CreateToken"):
         with pytest.raises(tools.Failed, match="not-found"):
             await house.call(operation, user="ann")
@@ -106,7 +106,7 @@ async def test_a_token_made_while_its_user_is_deleted_does_not_outlive_it(house,
     with pytest.raises(tools.Failed, match="not-found"):
         await house.call("CreateToken", user="ann")
     assert happened
-    assert await house.storage.proofs.tokens(house.account, "ann") == []
+    assert await house.storage.proofs.tokens(house.account, "ann", "", 9) == []
 
 
 async def test_a_binding_made_while_its_user_is_deleted_does_not_outlive_it(house, tools, monkeypatch):

@@ -21,9 +21,17 @@ SELECT {users} FROM users WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?
 -- The token with this digest.
 SELECT {tokens} FROM tokens WHERE digest = ?1;
 
+-- token_of_user (hot)
+-- The token of a user by id.
+SELECT {tokens} FROM tokens WHERE account = ?1 AND user = ?2 AND id = ?3;
+
 -- tokens (hot)
--- All tokens of a user, in order of id.
-SELECT {tokens} FROM tokens WHERE account = ?1 AND user = ?2 ORDER BY id;
+-- Tokens of a user after an id, in order of id.
+SELECT {tokens} FROM tokens WHERE account = ?1 AND user = ?2 AND id > ?3 ORDER BY id LIMIT ?4;
+
+-- newest_token
+-- The token of a user that was made last. Sorts what a user has, who is about to be made.
+SELECT {tokens} FROM tokens WHERE account = ?1 AND user = ?2 ORDER BY created_ms DESC LIMIT 1;
 
 -- binding (hot)
 -- The binding of a proof.
@@ -119,6 +127,13 @@ SELECT {access_keys} FROM access_keys WHERE account = ?1 AND id > ?2 ORDER BY id
 -- count_tokens (hot)
 -- How many tokens of a user are good at a moment.
 SELECT count(*) FROM tokens WHERE account = ?1 AND user = ?2 AND (expires_ms IS NULL OR expires_ms > ?3);
+
+-- count_lasting_tokens (hot)
+-- How many tokens of a user are good for longer than a time from a moment on, or enrol a host for longer.
+SELECT count(*) FROM tokens
+WHERE account = ?1 AND user = ?2 AND (
+    expires_ms IS NULL OR expires_ms > ?3 + ?4 OR (expires_ms > ?3 AND enrols_seconds * 1000 > ?4)
+);
 
 -- tokens_of_access_key (hot)
 -- The tokens that were got for an access key and are good at a moment, those that end first.

@@ -49,6 +49,7 @@ def test_most_statements_are_hot_and_a_cold_one_would_be_noticed() -> None:
     cold_ones = [statement.name for statement in ON_MAIN if not statement.hot]
 
     assert cold_ones == [
+        "newest_token",
         "members",
         "users_with",
         "groups_with",
