@@ -40,10 +40,15 @@ class AccessKeyProofs:
             raise Unauthenticated
 
     async def miss(self, pair: KeyPair) -> None:
-        """The work of looking for a key that is not there, where the row of this one is in memory."""
+        """The work of looking for a key that is not there, where the row of this one is in memory.
+
+        KeyStoreUnavailable while the key store is away: then it is so for all pairs that prove nothing, whether or not
+        there is a key of that id, and whether or not its secret is in memory.
+        """
         if self._rows.kept_access_key(pair.id) is not None:
             with contextlib.suppress(NotFound):
                 await self._rows.access_key(pair.id[::-1])
+        await self._opened.miss()
 
 
 def is_key_itself(proof: str) -> bool:

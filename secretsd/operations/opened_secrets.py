@@ -15,9 +15,10 @@ from secretsd.domain.credentials import (
     session_context,
 )
 from secretsd.domain.envelope import CiphertextHeader, Purpose
-from secretsd.domain.errors import InvalidCiphertext, NotFound
+from secretsd.domain.errors import InvalidCiphertext, KeyStoreUnavailable, NotFound
 from secretsd.domain.sensitive import Plaintext
 from secretsd.operations.cache import RowCache, name_of
+from secretsd.operations.keystore_answers import KeyStoreAnswers, unavailable
 from secretsd.operations.rows import Rows
 from secretsd.ports.keystore import KeyStore, KeyUse
 from secretsd.ports.storage import RecordName, Storage
@@ -55,6 +56,7 @@ class OpenedSecrets:
         self._keystore = keystore
         self._keep_seconds = keep_seconds
         self._now = now
+        self._answers = KeyStoreAnswers(keystore, now)
         self._opened: OrderedDict[RecordName, _Opened] = OrderedDict()
         cache.on_change(self._changed)
 
@@ -81,16 +83,24 @@ class OpenedSecrets:
             return known
         try:
             secret = await self._open(record)
+        except KeyStoreUnavailable:
+            self._answers.heard(away=True)
+            raise unavailable() from None
         except (InvalidCiphertext, NotFound, ValueError):
             log.critical(
                 "cannot open the secret of an access key of account %s: it is not what was sealed", record.account
             )
             raise _not_found() from None
+        self._answers.heard(away=False)
         if self._keep_seconds > 0:
             self._opened[name_of(record)] = _Opened(record.secret, secret, self._now() + self._keep_seconds)
             if len(self._opened) > MAX_OPENED:
                 self._opened.popitem(last=False)
         return secret
+
+    async def miss(self) -> None:
+        """For who showed no good one: KeyStoreUnavailable as for one that is to be opened, or it would tell those."""
+        await self._answers.require()
 
     def known(self, record: AccessKey | Session) -> Plaintext | None:
         """The secret if it is in memory; never that of another row of the same name."""
