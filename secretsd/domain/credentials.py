@@ -21,8 +21,6 @@ MAX_TOKENS = 1_000
 ACCESS_KEY_PREFIX, SESSION_KEY_PREFIX = "AKSD", "STSD"
 """How the ids of access keys begin: those of users, and those of sessions of roles."""
 ACCESS_KEY_ID_PATTERN = r"AKSD[A-Z2-7]{16}"
-SECRET_LENGTH = 40
-"""Characters of an access key's secret, which are 240 random bits in base64url (RFC 4648 section 5)."""
 
 
 class KeyPair(NamedTuple):

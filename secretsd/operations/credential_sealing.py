@@ -18,7 +18,7 @@ def new_access_key_id(prefix: str) -> str:
 
 
 def new_secret() -> str:
-    """The secret of an access key: 40 characters."""
+    """The secret of an access key: 240 random bits, 40 characters of base64url (RFC 4648 section 5)."""
     return base64.urlsafe_b64encode(take_random(_SECRET_BYTES)).decode()
 
 

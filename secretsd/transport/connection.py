@@ -63,7 +63,7 @@ class Connection(WritingHalf):
         )
         self._dialect = dialect
         self._peer = peer
-        self._caller = self._peer_alone = Caller(peer.source, peer.uid, None, peer.way, peer.proofs)
+        self._caller = self._peer_alone = Caller(peer.source, peer.uid, None, peer.way)
         self._room = room
         self._answering = False
         self._ended = False
@@ -80,9 +80,7 @@ class Connection(WritingHalf):
         """A TLS handshake is over by now, so what the client sent in it proves who calls."""
         if self._peer.tls and (certificate := client_certificate(transport)) is not None:
             peer = self._peer
-            self._caller = self._peer_alone = Caller(
-                peer.source, peer.uid, None, peer.way, peer.proofs, certificate=certificate
-            )
+            self._caller = self._peer_alone = Caller(peer.source, peer.uid, None, peer.way, certificate=certificate)
         super().connection_made(transport)
 
     async def answered(self) -> None:

@@ -11,16 +11,12 @@ from secretsd.transport.units import unit_of_peer
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a connection comes from, and what the kernel says of the process at the other end of a Unix socket.
-
-    `proofs` are what proves it besides its uid, the more telling ones first.
-    """
+    """Where a connection comes from, and what the kernel says of the process at the other end of a Unix socket."""
 
     source: str
     uid: int | None
     tcp: bool
     way: Way = field(default_factory=Way)
-    proofs: tuple[str, ...] = ()
     tls: bool = False
 
 
