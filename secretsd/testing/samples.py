@@ -206,9 +206,9 @@ def later_fields() -> list[Record]:
             unnoted=True,
         ),
         replace(rotation_step(1, "id-of-prod/db/held"), result=RotationResult.QUARANTINED),
+        replace(access_samples.session("ef" * 32, "STS9"), network="192.0.2.0/24"),
         replace(secret_version(3, "id-of-later"), made_by=f"secretsd:{ACCOUNT}:user/ann"),
         replace(access_samples.grant("cd" * 32), grantee_ms=1_700_000_000_001, retiring_ms=0),
-        replace(access_samples.session("ef" * 32, "STS9"), network="192.0.2.0/24"),
         replace(
             cmk("id-of-held"),
             deletion_protection=True,
