@@ -16,22 +16,30 @@ class KeyType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ConditionKey:
-    """A key: `many` where a request may have several values of it; `family` where a name follows after a slash."""
+    """A key: `many` where a request may have several values of it; `family` where a name follows after a slash.
+
+    `values` are all that it can have, where they are few; else ().
+    """
 
     type: KeyType
     meaning: str
     many: bool = False
     family: bool = False
+    values: tuple[str, ...] = ()
 
 
 PREFIX = "secretsd:"
+PROOF_KINDS = "unix", "systemd", "tls", "jwt", "token", "enrolment", "access-key", "session", "schedule"
+"""How the proofs of principals begin: with one of these words, and a colon or a slash where more follows."""
 CONDITION_KEYS = {
     "secretsd:CurrentTime": ConditionKey(KeyType.DATE, "when the request came"),
     "secretsd:SourceIp": ConditionKey(KeyType.IP_ADDRESS, "the address at the other end of a TCP connection"),
     "secretsd:SecureTransport": ConditionKey(KeyType.BOOL, "whether it came over TLS or a Unix socket"),
     "secretsd:UnixUid": ConditionKey(KeyType.NUMERIC, "the uid at the other end of a Unix socket"),
     "secretsd:SystemdUnit": ConditionKey(KeyType.STRING, "the systemd unit at the other end of a Unix socket"),
-    "secretsd:ProofKind": ConditionKey(KeyType.STRING, "how the caller was proved: unix, systemd, token, tls, jwt, …"),
+    "secretsd:ProofKind": ConditionKey(
+        KeyType.STRING, f"how the caller was proved: {', '.join(PROOF_KINDS)}", values=PROOF_KINDS
+    ),
     "secretsd:Principal": ConditionKey(KeyType.STRING, "the caller: secretsd:<account>:user/<name> or …:role/<name>"),
     "secretsd:PrincipalAccount": ConditionKey(KeyType.STRING, "the caller's account"),
     "secretsd:PrincipalTag": ConditionKey(KeyType.STRING, "a tag of the user or role", family=True),

@@ -7,7 +7,7 @@ request lacks matches nothing: then Not… and …IfExists and ForAllValues: hol
 import ipaddress
 import operator as operators
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from secretsd.domain.condition_keys import KeyType
-from secretsd.domain.patterns import glob
+from secretsd.domain.patterns import glob, literal_head
 
 Fact = str | int
 """One value of a key: text, addresses as text, numbers as they are, dates in milliseconds since 1970, bools as 0, 1."""
@@ -140,6 +140,7 @@ _OPERATORS: dict[str, _Operator] = {
     "NotIpAddress": _Operator(KeyType.IP_ADDRESS, True, _network),
 }
 NULL = "Null"
+_GLOBS = "StringLike", "StringNotLike"
 OPERATORS = (*_OPERATORS, NULL)
 """Every operator's name, without ForAllValues: or ForAnyValue: in front and IfExists behind."""
 QUANTIFIERS = ("ForAllValues", "ForAnyValue")
@@ -168,6 +169,13 @@ def readable(name: str, value: str) -> bool:
     except (ValueError, OverflowError):
         return False
     return True
+
+
+def may_match(name: str, value: str, facts: Iterable[Fact]) -> bool:
+    """Whether what the operator of that name is given says something of one of these, or is a glob with wildcards."""
+    if name == NULL or (name in _GLOBS and literal_head(value) != value):
+        return True
+    return any(map(_OPERATORS[name].prepare(value), facts))
 
 
 def fact_of(kind: KeyType, text: str) -> Fact:

@@ -157,6 +157,8 @@ def _condition(written: str, operator: conditions.Operator, name: str, values: L
         _no_variables(line, value)
         if not conditions.readable(operator.name, value):
             raise InvalidPolicy(line, f"{operator.name} cannot be given such a value")
+        if key.values and not conditions.may_match(operator.name, value, key.values):
+            raise InvalidPolicy(line, f"no request has such a value of this key{_perhaps(value, key.values)}")
     return Condition(written, name, _texts(strings))
 
 
