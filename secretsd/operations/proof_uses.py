@@ -12,6 +12,8 @@ from secretsd.ports.storage import ProofUse, Storage
 MAX_NOTED = 50_000
 """Most proofs of which a worker remembers the use until it is written; of further ones it is not told."""
 DAY_MS = 24 * 3600 * 1000
+_MADE_HERE = "token/", KIND, "session/"
+"""How proofs begin that are listed to people with their last use; units, uids, certificates and JWTs are not."""
 KEPT_MS = 400 * DAY_MS
 """So long ago is as good as never."""
 
@@ -25,8 +27,9 @@ class ProofUses:
 
     def note(self, principal: Principal, now_ms: int, source: str, operation: str) -> None:
         """Remember that the principal's proof was used. Every call does this: it has to cost next to nothing."""
-        if len(self._noted) < MAX_NOTED or principal.proof in self._noted:
-            self._noted[principal.proof] = principal.account, now_ms, source, operation
+        proof, noted = principal.proof, self._noted
+        if proof in noted or (proof.startswith(_MADE_HERE) and len(noted) < MAX_NOTED):
+            noted[proof] = principal.account, now_ms, source, operation
 
     async def flush(self) -> None:
         """Write what was noted. StorageUnavailable: then it is kept for the next time."""
@@ -34,7 +37,11 @@ class ProofUses:
         try:
             await self._storage.audit.note_uses(tuple(_uses(noted).values()))
         except BaseException:
-            self._noted = {**noted, **self._noted}
+            # What was noted meanwhile is later, and what has no room any more is forgotten.
+            for proof, use in noted.items():
+                if len(self._noted) >= MAX_NOTED:
+                    break
+                self._noted.setdefault(proof, use)
             raise
 
     async def last(self, proofs: Iterable[str]) -> Mapping[str, ProofUse]:
@@ -53,17 +60,15 @@ def _uses(noted: Mapping[str, tuple[str, int, str, str]]) -> dict[str, ProofUse]
     found: dict[str, ProofUse] = {}
     for proof, (account, time_ms, source, operation) in noted.items():
         name, kept_ms = _listed(proof)
-        if name and (name not in found or found[name].time_ms <= time_ms):
+        if name not in found or found[name].time_ms <= time_ms:
             found[name] = ProofUse(name, account, time_ms, source, operation, time_ms + kept_ms)
     return found
 
 
 def _listed(proof: str) -> tuple[str, int]:
-    """The name under which the use of a proof is kept, and for how long; "" for those that nothing is made here for."""
-    if proof.startswith("token/"):
-        return proof, KEPT_MS
+    """The name under which the use of a proof is kept, and for how long."""
     if proof.startswith(KIND):
         return KIND + key_of_proof(proof), KEPT_MS
     if proof.startswith("session/"):
         return "/".join(proof.split("/", 2)[:2]), DAY_MS
-    return "", 0
+    return proof, KEPT_MS

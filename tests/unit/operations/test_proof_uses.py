@@ -118,6 +118,39 @@ async def test_memory_is_bounded_and_known_ones_go_on(monkeypatch):
     assert {proof: use.time_ms for proof, use in storage.found.items()} == {"token/0": 9, "token/1": 1}
 
 
+async def test_memory_is_bounded_also_where_writing_fails(monkeypatch):
+    """What is later stays: of what waited already, as much as there is room for."""
+    monkeypatch.setattr(proof_uses, "MAX_NOTED", 3)
+    storage: Any = Written()
+    uses = ProofUses(storage)
+    for number in range(3):
+        uses.note(by(f"token/{number}"), number, "a", "Encrypt")
+
+    async def fails(_) -> None:
+        for number in (7, 8, 1):
+            uses.note(by(f"token/{number}"), 10 + number, "b", "Encrypt")
+        raise StorageUnavailable
+
+    storage.note_uses, write = fails, storage.note_uses
+    for _ in range(3):
+        with pytest.raises(StorageUnavailable):
+            await uses.flush()
+    storage.note_uses = write
+    await uses.flush()
+    assert {proof: use.time_ms for proof, use in storage.found.items()} == {"token/7": 17, "token/8": 18, "token/1": 11}
+
+
+async def test_what_is_listed_nowhere_takes_no_room(monkeypatch):
+    monkeypatch.setattr(proof_uses, "MAX_NOTED", 1)
+    storage: Any = Written()
+    uses = ProofUses(storage)
+    for proof in ("unix:uid/0", "systemd:unit/a.service", "jwt:a/sub=b", "tls:a/dns/b", "schedule", "enrolment/1"):
+        uses.note(by(proof), 1, "a", "Encrypt")
+    uses.note(by("token/1"), 2, "a", "Encrypt")
+    await uses.flush()
+    assert list(storage.found) == ["token/1"]
+
+
 async def test_lists_show_the_last_use(house, tools):
     await house.call("CreateUser", user="ann")
     key = await house.call("CreateAccessKey", user="ann")
