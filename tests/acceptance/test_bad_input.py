@@ -72,7 +72,7 @@ def test_without_a_proof_tcp_proves_nobody(daemon: Daemon) -> None:
         wire.send(request("/v1/secrets/there:value").replace(AUTH, b""))
         answer = wire.receive()
     check(daemon, answer, 401, "who is calling")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="secretsd", Basic realm="secretsd", charset="UTF-8"'
 
 
 def test_405_says_what_is_allowed(daemon: Daemon) -> None:

@@ -26,6 +26,10 @@ STATUS: dict[ErrorKind, int] = {
     ErrorKind.INTERNAL: 500,
 }
 RETRY_AFTER_SECONDS = 1
+BASIC = 'Basic realm="secretsd", charset="UTF-8"'
+"""An access key as HTTP Basic (RFC 7617)."""
+CHALLENGES = f'Bearer realm="secretsd", {BASIC}'
+"""All that a request can show of itself (RFC 9110 section 11.6.1): a token, or an access key."""
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -65,7 +69,7 @@ def problem(error: SecretsdError, request_id: str, status: int | None = None) ->
     if code in (429, 503):
         headers["Retry-After"] = str(error.retry_after_seconds or RETRY_AFTER_SECONDS)
     if code == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = CHALLENGES
     return code, _encode(body), headers
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from secretsd.api.access_keys import CreateAccessTokenRequest
-from secretsd.dialects.native.errors import RETRY_AFTER_SECONDS, STATUS
+from secretsd.dialects.native.errors import BASIC, RETRY_AFTER_SECONDS, STATUS
 from secretsd.domain.credentials import MAX_SESSION_SECONDS, KeyPair
 from secretsd.domain.errors import ErrorKind, InvalidRequest, SecretsdError
 from secretsd.domain.sensitive import Plaintext
@@ -117,7 +117,8 @@ def problem(error: SecretsdError) -> tuple[int, bytes, dict[str, str]]:
     status = status if status in (401, 429) or status >= 500 else 400
     headers = dict(NOT_KEPT)
     if status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="secretsd"'
+        # The one scheme by which a client proves itself here; a token gets no further token.
+        headers["WWW-Authenticate"] = BASIC
     if status in (429, 503):
         headers["Retry-After"] = str(error.retry_after_seconds or RETRY_AFTER_SECONDS)
     told = "".join(character for character in error.message if character in _DESCRIBABLE)

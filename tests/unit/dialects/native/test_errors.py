@@ -34,4 +34,7 @@ def test_a_status_of_its_own() -> None:
 
 def test_what_to_do_next_stands_in_headers() -> None:
     assert problem(StorageUnavailable(retry_after_seconds=9), "")[2]["Retry-After"] == "9"
-    assert problem(Unauthenticated(), "")[2]["WWW-Authenticate"] == "Bearer"
+    # One field with a challenge for each scheme (RFC 9110 section 11.6.1): a comma ends one where a scheme follows.
+    assert problem(Unauthenticated(), "")[2]["WWW-Authenticate"] == (
+        'Bearer realm="secretsd", Basic realm="secretsd", charset="UTF-8"'
+    )

@@ -163,7 +163,7 @@ async def test_clients_that_are_none_look_alike(endpoint: Endpoint, how: str) ->
         await endpoint.house.call("UpdateAccessKey", user="ann", access_key=endpoint.key.id, active=False)
     reply = await endpoint.post(GRANT, authorization)
     assert error(reply) == (401, "invalid_client")
-    assert reply.headers["WWW-Authenticate"] == 'Basic realm="secretsd"'
+    assert reply.headers["WWW-Authenticate"] == 'Basic realm="secretsd", charset="UTF-8"'
     assert json.loads(reply.body)["error_description"] == "cannot tell who is calling: no valid proof of identity"
 
 
