@@ -98,6 +98,8 @@ class ReadyGrant:
 
 
 def _is_meant(who: Who, grant: Grant, made_ms: int | None) -> bool:
+    if who.since_ms is None:
+        return True
     return who.since_ms <= grant.created_ms if made_ms is None else who.since_ms == made_ms
 
 

@@ -26,11 +26,13 @@ class Applying(NamedTuple):
 
 
 class Who(NamedTuple):
-    """A caller as policies name him. What was granted to his name before `since_ms`, when he was made, is not his."""
+    """A caller as policies name him. `since_ms` is when he was made: what was granted to one of his name before is not
+    his. None for whoever has the name and is meant.
+    """
 
     account: str
     path: str
-    since_ms: int = 0
+    since_ms: int | None = 0
 
     def is_named(self, principals: frozenset[str]) -> bool:
         """True where he himself is meant, or everybody."""

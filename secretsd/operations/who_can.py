@@ -121,10 +121,10 @@ async def _own(asked: _Asked, candidate: _Candidate) -> WhoMay | None:
 
 
 async def _other(asked: _Asked, candidate: _Candidate) -> WhoMay | None:
-    """As if his own account allowed it: what that says is not for this one to see."""
+    """As if his own account allowed it, and he were who is meant: what that says is not for this one to see."""
     resource, named = asked.call.resource, candidate.named
     principal = Resource(*named.split(":", 2)[1:]) if ":" in named else None
-    who = Who(named, "") if principal is None else Who(principal.account, principal.path)
+    who = Who(named, "") if principal is None else Who(principal.account, principal.path, None)
     guarded = resource.path.startswith("role/")
     sides = Sides((), resource=asked.owners.policy, grants=asked.owners.grants, guarded=guarded)
     narrowed = sides.narrowed(who, asked.action, resource)._replace(identity=(_ITS_ACCOUNT,))
