@@ -2,11 +2,13 @@
 
 import os
 import pty
+import random
 import re
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +155,26 @@ def test_an_interrupted_command_leaves_nothing(key: str, tmp_path: Path, daemon:
             process.stdin.flush()
             process.send_signal(number)
             assert process.wait(30) != 0
+        assert list(folder.iterdir()) == []
+
+
+def test_an_interrupt_ends_a_command_at_once_whenever_it_comes(key: str, tmp_path: Path, daemon: Daemon) -> None:
+    """From its first instruction on, while data is on its way to it or was read, and the pipe stays open."""
+    folder, chosen = tmp_path / "out", random.Random(7)
+    folder.mkdir()
+    for number in range(30):
+        command = [COMMAND, "encrypt", "-", "--key", key, "-o", str(folder / "sealed")]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(daemon), bufsize=0
+        ) as process:
+            assert process.stdin is not None
+            if number % 3:
+                process.stdin.write(BIG[: chosen.choice((1, 300_000, 900_000, len(BIG)))])
+            time.sleep(chosen.random() * (0.001, 0.05, 1.0)[number % 3])
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            assert process.wait(10) != 0
+            assert time.monotonic() - began < 5
         assert list(folder.iterdir()) == []
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from secretsd.cli.ctl.reach import reach
+from secretsd.cli.ctl.standard_input import standard_input
 from secretsd.client.errors import ClientError
 from secretsd.domain.errors import InvalidRequest, LimitExceeded
 
@@ -123,7 +124,8 @@ def _stdout() -> BinaryIO:
 @contextmanager
 def _source(file: str) -> Iterator[BinaryIO]:
     if file == "-":
-        yield sys.stdin.buffer
+        with standard_input() as given:
+            yield given
         return
     with _told(f"cannot read {file}"):
         opened = open(file, "rb", buffering=0)  # noqa: SIM115  # closed below; only opening it is told like this

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from secretsd.cli.ctl.standard_input import standard_input
 from secretsd.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ Source = Annotated[str, typer.Argument(metavar="-|@FILE", help="Standard input, 
 def read(source: str, what: str, limit: int) -> bytes:
     """All bytes behind `-` or `@FILE`, as they are. A literal, or more than `limit` bytes, raises ClientError."""
     if source == "-":
-        return _bounded(sys.stdin.buffer, what, limit)
+        with standard_input() as given:
+            return _bounded(given, what, limit)
     if not source.startswith("@"):
         raise ClientError(
             f"cannot take the {what} from the command line: every user of this host can read it there; "
