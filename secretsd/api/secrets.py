@@ -22,7 +22,7 @@ from secretsd.api.fields import (
     TextValue,
     VersionId,
 )
-from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, SEGMENT, split_reference
+from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, MAX_NAME_LENGTH, split_reference
 
 
 class OfSecret(Request, frozen=True, kw_only=True):
@@ -201,7 +201,7 @@ class OfTagged(Request, frozen=True, kw_only=True):
     resource: Annotated[
         str,
         Meta(
-            pattern=rf"^(?:secret/{SEGMENT}(?:/{SEGMENT})*|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN}"
+            pattern=rf"^(?:secret/[A-Za-z0-9_+=.@!/-]{{1,{MAX_NAME_LENGTH}}}|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN}"
             r"|(?:user|role)/[A-Za-z0-9_+=.@-]{1,128})$(?![\s\S])",
             max_length=520,
         ),
