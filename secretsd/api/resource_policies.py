@@ -6,12 +6,11 @@ from msgspec import Meta
 
 from secretsd.api.fields import Request, Response
 from secretsd.api.policies import Document
-from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, MAX_NAME_LENGTH
 
 PolicedResource = Annotated[
     str,
     Meta(
-        pattern=rf"^(?:secret/[A-Za-z0-9_+=.@!/-]{{1,{MAX_NAME_LENGTH}}}|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN})$(?![\s\S])",
+        pattern=r"^(?:secret|key|alias)/[A-Za-z0-9_+=.@!/-]+$",
         max_length=520,
         description="`secret/<name>`, `key/<id>`, or a key as `alias/<name>`.",
     ),

@@ -22,7 +22,7 @@ from secretsd.api.fields import (
     TextValue,
     VersionId,
 )
-from secretsd.domain.names import ALIAS_PATTERN, KEY_ID_PATTERN, MAX_NAME_LENGTH, split_reference
+from secretsd.domain.names import split_reference
 
 
 class OfSecret(Request, frozen=True, kw_only=True):
@@ -198,14 +198,7 @@ class RestoreSecretResponse(Response, frozen=True, kw_only=True):
 class OfTagged(Request, frozen=True, kw_only=True):
     """A request about what carries tags: `secret/<name>`, `key/<id>`, `alias/<name>`, `user/<name>`, `role/<name>`."""
 
-    resource: Annotated[
-        str,
-        Meta(
-            pattern=rf"^(?:secret/[A-Za-z0-9_+=.@!/-]{{1,{MAX_NAME_LENGTH}}}|key/{KEY_ID_PATTERN}|alias/{ALIAS_PATTERN}"
-            r"|(?:user|role)/[A-Za-z0-9_+=.@-]{1,128})$(?![\s\S])",
-            max_length=520,
-        ),
-    ]
+    resource: Annotated[str, Meta(pattern=r"^(?:secret|key|alias|user|role)/[A-Za-z0-9_+=.@!/-]+$", max_length=520)]
 
     @property
     def resource_path(self) -> str:
