@@ -183,7 +183,8 @@ class ListConditionKeysResponse(Response, frozen=True, kw_only=True):
 class DraftPolicyFromUseRequest(OfPrincipal, frozen=True, kw_only=True):
     """A policy that allows what a user or role did in the last days, and no more; from the account's audit trail.
 
-    `generalise` lets one pattern stand for all names under a path where more than so many of them were used alike.
+    Keys of secrets are those that were used then, whichever key a secret is under by now. `generalise` lets one pattern
+    stand for all names under a path where more than so many of them were used alike.
     """
 
     days: Annotated[int, Meta(ge=1, le=3660)] = 30

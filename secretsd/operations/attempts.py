@@ -64,4 +64,5 @@ async def _repeated(call: Call, request: Request, still: Still, line: Line, most
 async def _see_what_is_newer(call: Call, still: Still) -> None:
     await asyncio.sleep(0)  # a turn has to pass before the feed can tell
     call.parts.storage.refresh()
+    call.begin_again()
     await still()

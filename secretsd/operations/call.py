@@ -33,6 +33,7 @@ from secretsd.ports.storage import (
 if TYPE_CHECKING:
     from secretsd.operations.registry import Operation
 
+KEY_USES = "key_uses"
 _CHANGES_NOTHING = Unchanged, Unattached, OnlySpaces, Within
 
 
@@ -83,6 +84,17 @@ class Call:
             self.concerned.append(resource.account)
         facts = self.facts if asked is None else self.facts.asking(asked)
         await self.parts.authorizer.require(self.principal, permission, resource, facts)
+
+    def note_key_use(self, permission: str, key: Resource) -> None:
+        """Have the event say that the call took the use of a key: which one a secret is under may change afterwards."""
+        noted = self.fields.get(KEY_USES, ())
+        used = f"{permission} {key}"
+        if isinstance(noted, tuple) and used not in noted:
+            self.fields[KEY_USES] = (*noted, used)
+
+    def begin_again(self) -> None:
+        """Forget what an attempt that lost has noted."""
+        self.fields.pop(KEY_USES, None)
 
     def add(self, record: Record) -> Add:
         """A new record for `commit`."""

@@ -14,7 +14,7 @@ from secretsd.domain.policy_document import InvalidPolicy
 from secretsd.domain.policy_drafts import Draft, Use, draft
 from secretsd.domain.principals import RESERVED_ROLES
 from secretsd.operations.call import Call
-from secretsd.operations.implied_uses import ImpliedUses
+from secretsd.operations.implied_uses import implied_uses
 from secretsd.operations.known_facts import BESIDE_POLICIES
 from secretsd.operations.registry import OPERATIONS, operation, permissions
 from secretsd.ports.storage import EventFilter
@@ -47,7 +47,7 @@ async def draft_policy_from_use(call: Call, request: DraftPolicyFromUseRequest) 
     # Whoever had the name before is somebody else.
     from_ms = max(await _made_ms(call), call.time_ms - request.days * _DAY_MS)
     wanted = EventFilter(call.account, from_ms, call.time_ms, str(call.resource))
-    used = Uses(call)
+    used = Uses(call.account)
     after: bytes | None = None
     looks, events = 0, 0
     while looks < MAX_LOOKS and events < MAX_EVENTS:
@@ -57,7 +57,7 @@ async def draft_policy_from_use(call: Call, request: DraftPolicyFromUseRequest) 
             used.note(_decode(data))
         if after is None:
             break
-    made = await asyncio.to_thread(draft, await used.all(), call.account, request.generalise)
+    made = await asyncio.to_thread(draft, used.all, call.account, request.generalise)
     return DraftPolicyFromUseResponse(
         principal=str(call.resource),
         events=events,
@@ -77,12 +77,12 @@ async def _made_ms(call: Call) -> int:
 
 
 class Uses:
-    """The permissions that events tell of. `left_out` is what cannot be told from them."""
+    """The permissions that events tell of, `all` of them. `left_out` is what cannot be told any more."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, account: str) -> None:
         self.left_out: set[str] = set()
-        self._implied = ImpliedUses(call.parts.rows, call.account)
-        self._uses: set[Use] = set()
+        self.all: set[Use] = set()
+        self._account = account
         self._known = permissions()
 
     def note(self, event: UsedEvent) -> None:
@@ -100,14 +100,8 @@ class Uses:
             and resource.path.endswith("*")
             and "resource" not in declared.request.__struct_fields__
         )
-        self._uses.add(Use(event.operation, resource, listing))
-        self._implied.note(event.operation, resource, event.fields)
-
-    async def all(self) -> set[Use]:
-        """All uses, with those that others took with them."""
-        implied = await self._implied.all()
-        self.left_out |= self._implied.left_out
-        return self._uses | implied
+        self.all.add(Use(event.operation, resource, listing))
+        self.all.update(implied_uses(self._account, event.operation, resource, event.fields))
 
 
 def _document(made: Draft) -> str:

@@ -74,7 +74,10 @@ async def require_key_use(call: Call, permission: str, account: str, key_id: str
     if key_id != (await rows.account(account)).default_key_id:
         owner = await rows.owner_of_key(key_id, account)
         # First of all, so that a key which is unknown and one which is forbidden look alike.
-        await call.require(permission, Resource(owner, f"key/{key_id}"))
+        used = Resource(owner, f"key/{key_id}")
+        await call.require(permission, used)
+        if account == call.account:  # which key another account's secret is under is not for the caller's auditors
+            call.note_key_use(permission, used)
     key = await rows.key(owner, key_id)
     key.require_usable(KeyUsage.ENCRYPT_DECRYPT, call.time_ms)
 

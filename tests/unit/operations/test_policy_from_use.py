@@ -24,6 +24,12 @@ def statements(draft):
     return [(one["Action"], one["Resource"]) for one in json.loads(draft.document)["Statement"]]
 
 
+def pairs(draft):
+    return {
+        (action, resource) for actions, resources in statements(draft) for action in actions for resource in resources
+    }
+
+
 async def leave_only(house, document, user="app"):
     """From here on the draft is all that the user has."""
     await house.call("CreatePolicy", policy="draft", document=document)
@@ -178,23 +184,48 @@ async def test_what_is_under_anothers_key_needs_that_key(app):
     await app.call("CreateGrant", key=key, grantee=f"secretsd:{VENDOR}:user/app", operations=uses)
     await app.call("CreateSecret", vendor.app, name="sealed", text="x", key_id=full)
     await app.text("sealed", vendor.app)
-    found = {(action, resource) for actions, resources in statements(await drafted(app, "user/app", vendor.boss))
-             for action in actions for resource in resources}  # fmt: skip
+    found = pairs(await drafted(app, "user/app", vendor.boss))
     assert found == {
         ("CreateSecret", "secret/sealed"), ("GetSecretValue", "secret/sealed"),
         ("GenerateDataKey", full), ("Decrypt", full),
     }  # fmt: skip
 
 
-async def test_what_the_trail_does_not_tell_is_named(app):
+async def test_a_secrets_key_is_the_one_that_was_used(app):
+    """Whatever key the secret is under by the time of the draft, and also where it is gone by then."""
     caller = await app.user("app", EVERYTHING)
-    key = (await app.call("CreateKey")).id
-    await app.call("UpdateSecret", caller, name="prod/app", key_id=key)
-    (left_out,) = (await drafted(app)).left_out
-    assert (
-        left_out
-        == f"Decrypt on the key that secretsd:{app.account}:secret/prod/app was under before it got another one"
-    )
+    one, two, three = [(await app.call("CreateKey")).id for _ in range(3)]
+    await app.call("CreateSecret", name="own/key", text="v", key_id=one)
+    await app.call("GetSecretValue", caller, name="own/key")
+    await app.call("UpdateSecret", name="own/key", key_id=two)
+    await app.call("BatchGetSecretValue", caller, names=("own/key", "prod/app"))
+    await app.call("PutSecretValue", caller, name="own/key", text="w")
+    await app.call("UpdateSecret", name="own/key", key_id=three)
+    own = {("GetSecretValue", "secret/own/key"), ("PutSecretValue", "secret/own/key")}
+    batch = {("BatchGetSecretValue", "secret/*"), ("GetSecretValue", "secret/prod/app")}
+    keys = {("Decrypt", f"key/{one}"), ("Decrypt", f"key/{two}"), ("GenerateDataKey", f"key/{two}")}
+    assert pairs(await drafted(app)) == own | batch | keys
+    await app.call("DeleteSecret", name="own/key", force=True)
+    draft = await drafted(app)
+    assert (pairs(draft), draft.left_out) == (own | batch | keys, ())
+
+
+async def test_a_secret_that_was_under_the_default_key_took_no_right_to_a_key(app):
+    caller = await app.user("app", EVERYTHING)
+    await app.call("GetSecretValue", caller, name="prod/app")
+    await app.call("UpdateSecret", name="prod/app", key_id=(await app.call("CreateKey")).id)
+    assert pairs(await drafted(app)) == {("GetSecretValue", "secret/prod/app")}
+
+
+async def test_a_key_that_a_secret_leaves_is_used_once_more(app):
+    caller = await app.user("app", EVERYTHING)
+    one, two = [(await app.call("CreateKey")).id for _ in range(2)]
+    await app.call("CreateSecret", name="own/key", text="v", key_id=one)
+    await app.call("UpdateSecret", caller, name="own/key", key_id=two)
+    draft = await drafted(app)
+    own = ("UpdateSecret", "secret/own/key")
+    assert pairs(draft) == {own, ("Decrypt", f"key/{one}"), ("GenerateDataKey", f"key/{two}")}
+    assert draft.left_out == ()
 
 
 async def test_a_draft_of_part_of_the_trail_says_so(app, monkeypatch):
@@ -251,3 +282,14 @@ async def test_a_key_that_an_alias_led_to_is_the_one_that_was_used(app):
     await app.call("ReEncrypt", caller, ciphertext=made.ciphertext, destination_key="alias/to")
     await app.call("UpdateAlias", alias="to", key=three)
     assert (["ReEncryptTo"], [f"key/{two}"]) in statements(await drafted(app))
+
+
+async def test_aliases_that_are_gone_were_made_for_the_key_that_they_led_to(app):
+    caller = await app.user("app", EVERYTHING)
+    key = (await app.call("CreateKey")).id
+    await app.call("CreateAlias", alias="there", key=key)
+    await app.call("CreateAlias", caller, alias="too", key="alias/there")
+    for alias in ("there", "too"):
+        await app.call("DeleteAlias", alias=alias)
+    draft = await drafted(app)
+    assert (pairs(draft), draft.left_out) == ({("CreateAlias", "alias/too"), ("CreateAlias", f"key/{key}")}, ())
