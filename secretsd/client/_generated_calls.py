@@ -1887,7 +1887,8 @@ class GeneratedCalls(ABC):
         self, *, action: str, resource: str, limit: int = 100, next_token: str | None = None
     ) -> WhoCanResponse:
         """List who may use a permission on a resource: users and roles of the account, and others whom its owner
-        names. A denial under conditions that are unknown keeps nobody off the list.
+        names. An alias stands for its key, but where the permission is on the alias itself. A denial under
+        conditions that are unknown keeps nobody off the list.
         """
         return await self.exchange(
             "WhoCan",

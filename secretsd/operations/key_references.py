@@ -15,6 +15,8 @@ from secretsd.domain.names import Resource, split_reference
 from secretsd.operations.rows import Rows
 
 R = TypeVar("R", bound=Request)
+OF_ALIASES = frozenset({"CreateAlias", "UpdateAlias", "DeleteAlias", "ListAliases"})
+"""Permissions that are asked for on an alias itself; all others on the key that it leads to."""
 _NAMING_A_KEY = (OfKey, OfCiphertext)
 _NAMING_ANYTHING = (OfTagged, OfPolicyOfResource, WhoCanRequest)
 
@@ -24,8 +26,12 @@ async def resolved(rows: Rows, account: str, request: R) -> R:
 
     A key of `account`, the caller's, is its UUID then, and one of another account `secretsd:<account>:key/<uuid>`.
     """
-    if isinstance(request, _NAMING_ANYTHING) and request.resource.startswith("alias/"):
-        found = await key_id_of(rows, account, request.resource)
+    if isinstance(request, _NAMING_ANYTHING):
+        named, path = split_reference(request.resource)
+        itself = isinstance(request, WhoCanRequest) and request.action in OF_ALIASES
+        if named not in (None, account) or not path.startswith("alias/") or itself:
+            return request
+        found = await key_id_of(rows, account, path)
         return request if found is None else msgspec.structs.replace(request, resource=f"key/{found}")
     if not isinstance(request, _NAMING_A_KEY):
         return request

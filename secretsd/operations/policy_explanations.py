@@ -25,7 +25,7 @@ from secretsd.operations.explanation_words import (
     statement_told,
     unknown_keys,
 )
-from secretsd.operations.key_references import key_id_of
+from secretsd.operations.key_references import OF_ALIASES, key_id_of
 from secretsd.operations.known_facts import BESIDE_POLICIES, KnownOfResource, read_facts, require_permission
 from secretsd.operations.registry import operation
 from secretsd.operations.rule_sets import OwnersSide
@@ -80,18 +80,23 @@ async def explain_decision(call: Call, request: ExplainDecisionRequest) -> Expla
 
 
 async def _looked_at(call: Call, request: ExplainDecisionRequest) -> tuple[Resource, bool]:
-    """The resource, and whether the caller may see what its owner says of it. An alias leads on only then."""
+    """The resource, and whether the caller may see what its owner says of it. An alias leads on only then.
+
+    NotFound for an alias that leads nowhere, to who may ask about it; to nobody of another account.
+    """
     resource = request.asked(call.account)
     if resource.account != call.account:
         return resource, False
-    key_id = None
-    if resource.path.startswith("alias/"):
+    meant: Resource | None = resource
+    if resource.path.startswith("alias/") and request.action not in OF_ALIASES:
         key_id = await key_id_of(call.parts.rows, call.account, resource.path)
-    meant = resource if key_id is None else Resource(call.account, f"key/{key_id}")
+        meant = None if key_id is None else Resource(call.account, f"key/{key_id}")
     try:
-        await call.require(EXPLAIN, meant)
+        await call.require(EXPLAIN, meant or resource)
     except AccessDenied:
         return resource, False
+    if meant is None:
+        raise NotFound("cannot find the key")
     return meant, True
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from secretsd.api.policy_explanations import WhoCanRequest, WhoCanResponse, WhoMay
 from secretsd.domain.across_accounts import ACROSS_ACCOUNTS
 from secretsd.domain.decisions import Narrowed, Sides
-from secretsd.domain.errors import InvalidRequest
+from secretsd.domain.errors import InvalidRequest, NotFound
 from secretsd.domain.explanations import PartlyKnown, Verdict, explain, holds
 from secretsd.domain.names import SYSTEM_ACCOUNT, Resource
 from secretsd.domain.policy_rules import Applying, Who
@@ -15,6 +15,7 @@ from secretsd.domain.principals import RESERVED_ROLES, ROOT_ONLY, Principal
 from secretsd.operations import pages
 from secretsd.operations.call import Call
 from secretsd.operations.explanation_words import sides_of, unknown_keys
+from secretsd.operations.key_references import OF_ALIASES
 from secretsd.operations.known_facts import BESIDE_POLICIES, KnownOfResource, require_permission
 from secretsd.operations.registry import operation
 from secretsd.operations.rule_sets import OwnersSide
@@ -48,12 +49,15 @@ class _Asked(NamedTuple):
 async def who_can(call: Call, request: WhoCanRequest) -> WhoCanResponse:
     """List who may use a permission on a resource: users and roles of the account, and others whom its owner names.
 
-    A denial under conditions that are unknown keeps nobody off the list.
+    An alias stands for its key, but where the permission is on the alias itself. A denial under conditions that are
+    unknown keeps nobody off the list.
     """
     require_permission(request.action)
     if request.action in BESIDE_POLICIES:
         who = "root of the daemon's host" if request.action in ROOT_ONLY else "everybody whose proof is good"
         raise InvalidRequest(f"cannot list who may do that: no policy decides about it, {who} may")
+    if call.resource.path.startswith("alias/") and request.action not in OF_ALIASES:
+        raise NotFound("cannot find the key")  # an alias that leads to one is that key by now
     authorizer = call.parts.authorizer
     owners = await authorizer.rules.owners_side(call.resource)
     known = await KnownOfResource.of(authorizer, request.action, call.resource, call.time_ms, shown=True)
