@@ -34,7 +34,7 @@ class _Interruptible(io.RawIOBase):
     """A descriptor that is read only when there is something, or when a signal has come meanwhile.
 
     Python notes a signal, and acts on it between two steps of a program; a read that begins after it was noted waits
-    all the same. `sys.stdin.buffer` makes many reads in one step, so under a stream every third interrupt was lost.
+    all the same. `sys.stdin.buffer` makes many reads in one step, so some interrupts under a stream did nothing.
     """
 
     def __init__(self, number: int) -> None:

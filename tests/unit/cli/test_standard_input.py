@@ -44,7 +44,7 @@ def reading() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_an_interrupt_counts_whenever_it_comes(reading: subprocess.Popen[bytes]) -> None:
-    """While data is on its way: where each of many reads was a wait of its own, a third of these were lost."""
+    """While data is on its way: where each of many reads was a wait of its own, some of these were lost."""
     assert reading.stdin is not None
     assert reading.stdout is not None
     os.set_blocking(reading.stdout.fileno(), False)
